@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: Apache-2.0
+# `make` alone lists the targets. Nothing needs root: everything comes from PyPI into two folders,
+# .venv (with pynq, which allows only NumPy 1.26) and .venv-test (NumPy 2, without pynq).
+# PYTHON=/path/to/python chooses the interpreter; ARGS='...' is handed to the command.
+
+EXTRAS := rtl,synthesis,fast,demo
+PYTEST := bin/python -m pytest
+
+# A test may run make itself: it must not inherit this make's flags.
+unexport MAKEFLAGS MFLAGS
+# Two installations at once would share build files.
+.NOTPARALLEL:
+.PHONY: help demo test test-pynq test-slow lint bench clean .venv .venv-dev .venv-test
+
+help: ## List these targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
+
+demo: .venv ## Train, quantize, generate, verify and run a network on the simulated board
+	.venv/bin/spikewright demo $(ARGS)
+
+test: .venv-test ## Run the quick tests (NumPy 2, without pynq)
+	.venv-test/$(PYTEST) -n 2 -m "not slow" $(ARGS)
+
+test-pynq: .venv-dev ## Run the tests that need pynq (NumPy 1.26, the environment of the demo)
+	.venv/$(PYTEST) -m pynq $(ARGS)
+
+test-slow: .venv-test ## Run the tests of over half a minute each
+	.venv-test/$(PYTEST) -n 2 -m slow $(ARGS)
+
+lint: .venv-test ## Check style, format and types
+	.venv-test/bin/python -m ruff check .
+	.venv-test/bin/python -m ruff format --check .
+	.venv-test/$(PYTEST) -q tests/test_packaging.py -k types
+
+bench: .venv-test ## Run every script in benchmarks/
+	@set -e; for script in benchmarks/[!_]*.py; do \
+		echo "$$script"; .venv-test/bin/python "$$script" $(ARGS); done
+
+clean: ## Remove the environments, caches and the demo's output
+	rm -rf .venv .venv-test demo build dist *.egg-info
+	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.venv:
+	@sh .ci/environment .venv pynq,$(EXTRAS)
+
+.venv-dev:
+	@sh .ci/environment .venv pynq,$(EXTRAS),dev
+
+.venv-test:
+	@sh .ci/environment .venv-test $(EXTRAS),dev

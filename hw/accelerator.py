@@ -1,0 +1,171 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The accelerator: any program behind AXI4-Lite and AXI4-Stream."""
+
+from collections.abc import Mapping
+
+from amaranth import ClockDomain, ClockSignal, Module, ResetInserter, ResetSignal, Signal
+from amaranth.build import Platform
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+from spikewright.hw.axi import AxiLite, AxiLiteSlave, AxiStream
+from spikewright.hw.datapath import Datapath
+from spikewright.hw.folding import fold
+from spikewright.hw.probe import PROBE_BITS
+from spikewright.hw.registers import RegisterBank
+from spikewright.sim.errors import ProgramError
+from spikewright.sim.program import Program
+from spikewright.sim.registers import MAX_LAYERS
+
+
+class Accelerator(wiring.Component):
+    """A program in gateware, in one clock domain.
+
+    Parameters
+    ----------
+    program : Program
+        Only its structure is built in; the tensors are loaded through the parameter port.
+    lanes : int or mapping of str to int, optional
+        As :func:`spikewright.hw.folding.fold` takes them.
+
+    Members
+    -------
+    s_axi : In(AxiLite)
+        Registers of :mod:`spikewright.sim.registers`.
+    s_axis : In(AxiStream), m_axis : Out(AxiStream)
+        Frames as :mod:`spikewright.sim.packets` lays them out.
+    probe_fire : Out(layers), probe_data_K : Out(64), probe_flags_K : Out(3)
+        Each layer's stream, for verification; left open on a board.
+
+    Raises
+    ------
+    ProgramError
+        If there are more than 64 layers to probe.
+    """
+
+    s_axi: wiring.PureInterface
+    s_axis: wiring.PureInterface
+    m_axis: wiring.PureInterface
+    probe_fire: Signal
+
+    def __init__(self, program: Program, lanes: int | Mapping[str, int] | None = None):
+        self.program = program
+        self.lanes = fold(program, lanes)
+        layers = len(program.layers)
+        if layers > MAX_LAYERS:
+            raise ProgramError(f"Accelerator must have at most {MAX_LAYERS} layers, not {layers}")
+        super().__init__(
+            {
+                "s_axi": In(AxiLite),
+                "s_axis": In(AxiStream),
+                "m_axis": Out(AxiStream),
+                "probe_fire": Out(layers),
+                **{f"probe_data_{k}": Out(PROBE_BITS) for k in range(layers)},
+                **{f"probe_flags_{k}": Out(3) for k in range(layers)},
+            }
+        )
+
+    @property
+    def structure_hash(self) -> int:
+        """Hash of the program's structure on these lanes."""
+        return self.program.structure_hash(self.lanes)
+
+    def elaborate(self, platform: Platform | None) -> Module:
+        """Generate the gateware."""
+        m = Module()
+        layers = range(len(self.program.layers))
+        sizes = []
+        for spec in self.program.tensor_specs.values():
+            rows, columns = (*spec.shape, 1)[:2]
+            sizes.append(rows * columns)
+        m.submodules.slave = slave = AxiLiteSlave()
+        m.submodules.bank = bank = RegisterBank(
+            tensor_sizes=sizes, layers=len(layers), structure_hash=self.structure_hash
+        )
+        datapath = Datapath(self.program, self.lanes)
+        m.submodules.datapath = ResetInserter(bank.soft_reset)(datapath)
+        wiring.connect(m, wiring.flipped(self.s_axi), slave.bus)
+        wiring.connect(m, slave.access, bank.access)
+        for k in range(len(sizes)):
+            wiring.connect(m, getattr(bank, f"tensor_{k}"), getattr(datapath, f"tensor_{k}"))
+        m.d.comb += self.probe_fire.eq(datapath.probe_fire)
+        for k in layers:
+            m.d.comb += getattr(bank, f"crc_{k}").eq(getattr(datapath, f"crc_{k}"))
+            for name in (f"probe_data_{k}", f"probe_flags_{k}"):
+                m.d.comb += getattr(self, name).eq(getattr(datapath, name))
+        self._streams(m, bank, datapath)
+        return m
+
+    def _streams(self, m: Module, bank: RegisterBank, datapath: Datapath) -> None:
+        """Words in and out, and where packets end."""
+        i, o = self.s_axis, self.m_axis
+        in_packet = Signal(32)
+        frame_over = Signal()
+        packet_over = Signal()
+        m.d.comb += [
+            datapath.i.valid.eq(i.tvalid),
+            datapath.i.payload.data.eq(i.tdata),
+            datapath.i.payload.last.eq(i.tlast),
+            i.tready.eq(datapath.i.ready & ~bank.soft_reset),
+            o.tvalid.eq(datapath.o.valid),
+            o.tdata.eq(datapath.o.payload.data),
+            o.tkeep.eq(0xF),
+            o.tlast.eq(datapath.o.payload.last & packet_over),
+            datapath.o.ready.eq(o.tready),
+            packet_over.eq(in_packet + 1 == bank.frames_per_packet),
+            frame_over.eq(o.tvalid & o.tready & datapath.o.payload.last),
+            bank.started.eq(datapath.started),
+            bank.finished.eq(frame_over),
+            bank.cut.eq(datapath.cut),
+        ]
+        with m.If(frame_over):
+            m.d.sync += in_packet.eq(in_packet + 1)
+            with m.If(packet_over):
+                m.d.sync += in_packet.eq(0)
+        with m.If(bank.soft_reset):
+            m.d.sync += in_packet.eq(0)
+
+
+class Top(wiring.Component):
+    """An accelerator with a clock and an active-low reset as ports, named as Vivado infers them.
+
+    The clock is an ordinary input, so that whoever runs the design decides when time passes.
+
+    Parameters
+    ----------
+    accelerator : Accelerator
+
+    Members
+    -------
+    aclk, aresetn : In(1)
+    """
+
+    aclk: Signal
+    aresetn: Signal
+
+    def __init__(self, accelerator: Accelerator):
+        self.accelerator = accelerator
+        super().__init__({"aclk": In(1), "aresetn": In(1)})
+
+    def elaborate(self, platform: Platform | None) -> Module:
+        """Generate the gateware."""
+        m = Module()
+        m.domains.sync = ClockDomain()
+        m.d.comb += [ClockSignal().eq(self.aclk), ResetSignal().eq(~self.aresetn)]
+        m.submodules.accelerator = self.accelerator
+        return m
+
+    def ports(self) -> dict[str, Signal]:
+        """Every port by its Verilog name."""
+        accelerator = self.accelerator
+        found = {"aclk": self.aclk, "aresetn": self.aresetn}
+        for bus in ("s_axi", "s_axis", "m_axis"):
+            interface = getattr(accelerator, bus)
+            for path, _, signal in interface.signature.flatten(interface):
+                found[f"{bus}_{path[-1]}"] = signal
+        layers = len(accelerator.program.layers)
+        found["probe_fire"] = accelerator.probe_fire
+        for k in range(layers):
+            found[f"probe{k}_data"] = getattr(accelerator, f"probe_data_{k}")
+            found[f"probe{k}_flags"] = getattr(accelerator, f"probe_flags_{k}")
+        return found

@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What every primitive's component has in common."""
+
+from collections.abc import Mapping
+
+from amaranth.lib import stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from spikewright.hw.parameters import ParameterHost
+from spikewright.hw.streams import layout_of
+from spikewright.sim.errors import FormatError
+from spikewright.sim.primitive import Primitive
+
+
+class PrimitiveComponent(wiring.Component):
+    """Gateware of one primitive: a stream for each port, a host port for each tensor.
+
+    Parameters
+    ----------
+    primitive : Primitive
+    lanes : int
+        Parallel units.
+    lanes_in, lanes_out : int
+        Elements in a beat of the dense inputs and outputs.
+
+    Members
+    -------
+    i_NAME : In(stream)
+        For each input port of the primitive.
+    o_NAME : Out(stream)
+        For each output port.
+    host_K : In(ParameterHost)
+        For the K-th of the primitive's tensors.
+
+    Raises
+    ------
+    FormatError
+        If there are no lanes, or more than elements to share among them.
+    """
+
+    def __init__(self, primitive: Primitive, *, lanes: int, lanes_in: int, lanes_out: int):
+        self.primitive = primitive
+        self.lanes = lanes
+        self.lanes_in = lanes_in
+        self.lanes_out = lanes_out
+        ports = primitive.ports()
+        most = max(port.size for port in ports.outputs.values())
+        if not 1 <= lanes <= most:
+            raise FormatError(
+                f"{type(primitive).__name__} lanes must be between 1 and its {most} outputs, "
+                f"not {lanes!r}"
+            )
+        members = {}
+        for name, port in ports.inputs.items():
+            members[f"i_{name}"] = In(stream.Signature(layout_of(port, lanes_in)))
+        for name, port in ports.outputs.items():
+            members[f"o_{name}"] = Out(stream.Signature(layout_of(port, lanes_out)))
+        for k in range(len(primitive.tensors())):
+            members[f"host_{k}"] = In(ParameterHost)
+        super().__init__(members)
+
+    @classmethod
+    def create(cls, primitive: Primitive, *, lanes: int, steps: int | None) -> "PrimitiveComponent":
+        """Component in a program of ``steps`` steps a frame."""
+        del steps
+        return cls(primitive, lanes=lanes)
+
+    def input(self, name: str) -> stream.Interface:
+        """Stream of an input port."""
+        return getattr(self, f"i_{name}")
+
+    def output(self, name: str) -> stream.Interface:
+        """Stream of an output port."""
+        return getattr(self, f"o_{name}")
+
+    @property
+    def hosts(self) -> Mapping[str, wiring.PureInterface]:
+        """Host port of each tensor, by the tensor's name."""
+        return {name: getattr(self, f"host_{k}") for k, name in enumerate(self.primitive.tensors())}

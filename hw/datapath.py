@@ -1,0 +1,258 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The program as a graph of components joined by streams."""
+
+import importlib
+from collections.abc import Mapping
+from dataclasses import replace
+
+from amaranth import Module, Signal
+from amaranth.build import Platform
+from amaranth.lib import stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from spikewright.hw.component import PrimitiveComponent
+from spikewright.hw.events import Gather, Scatter
+from spikewright.hw.fixed import shape_of
+from spikewright.hw.folding import beat_width
+from spikewright.hw.packets import Packer, Unpacker, word_layout
+from spikewright.hw.parameters import ParameterHost
+from spikewright.hw.probe import PROBE_BITS, Probe
+from spikewright.hw.streams import Buffer, Fork, Narrow, Widen, beats_of, layout_of
+from spikewright.sim.delay import Delay
+from spikewright.sim.ports import Kind, Port
+from spikewright.sim.primitive import Primitive
+from spikewright.sim.program import Node, Program
+
+
+def component_of(primitive: Primitive) -> type[PrimitiveComponent]:
+    """The component of a primitive: the class of its name, in the file of its name."""
+    file = type(primitive).__module__.rpartition(".")[2]
+    module = importlib.import_module(f"spikewright.hw.{file}")
+    component: type[PrimitiveComponent] = getattr(module, type(primitive).__name__)
+    return component
+
+
+class Datapath(wiring.Component):
+    """Every node's component, with forks, width changers and probes between them.
+
+    Parameters
+    ----------
+    program : Program
+    lanes : mapping of str to int
+        Of every node, as :func:`spikewright.hw.folding.fold` gives them.
+
+    Members
+    -------
+    i, o : In, Out(stream of words)
+        Frames in and out; ``o``'s ``last`` marks the end of a frame.
+    started, cut : Out(1)
+        As of the unpacker.
+    tensor_K : In(ParameterHost)
+        Host port of the K-th tensor.
+    probe_fire, probe_data_K, probe_flags_K, crc_K : Out
+        As of the probe of the K-th layer.
+    """
+
+    i: stream.Interface
+    o: stream.Interface
+    started: Signal
+    cut: Signal
+    probe_fire: Signal
+
+    def __init__(self, program: Program, lanes: Mapping[str, int]):
+        self.program = program
+        self.lanes = lanes
+        members = {f"tensor_{k}": In(ParameterHost) for k in range(len(program.tensor_specs))}
+        for k in range(len(program.layers)):
+            members[f"probe_data_{k}"] = Out(PROBE_BITS)
+            members[f"probe_flags_{k}"] = Out(3)
+            members[f"crc_{k}"] = Out(32)
+        words = stream.Signature(word_layout)
+        super().__init__(
+            {
+                "i": In(words),
+                "o": Out(words),
+                "started": Out(1),
+                "cut": Out(1),
+                "probe_fire": Out(len(program.layers)),
+                **members,
+            }
+        )
+
+    def elaborate(self, platform: Platform | None) -> Module:
+        """Generate the gateware."""
+        m = Module()
+        sources = self._inputs(m)
+        components: dict[str, PrimitiveComponent] = {}
+        for node in self.program.order:
+            component = component_of(node.primitive).create(
+                node.primitive, lanes=self.lanes[node.name], steps=self.program.steps
+            )
+            m.submodules[f"node_{node.name}"] = components[node.name] = component
+            for port in node.primitive.ports().outputs:
+                sources[f"{node.name}.{port}"] = component.output(port)
+        self._tensors(m, components)
+        packer = self._packer(m)
+        for reference, source in sources.items():
+            self._distribute(m, reference, source, components, packer)
+        return m
+
+    def _inputs(self, m: Module) -> dict[str, stream.Interface]:
+        """Unpack the program's inputs."""
+        program = self.program
+        # A Delay sends a step's vector before it knows whether the frame goes on.
+        delayed = any(isinstance(node.primitive, Delay) for node in program.nodes)
+        m.submodules.unpacker = unpacker = Unpacker(
+            [(given.port, given.rate) for given in program.inputs.values()],
+            steps=program.steps,
+            may_end_early=program.steps is not None and not delayed,
+        )
+        wiring.connect(m, wiring.flipped(self.i), unpacker.i)
+        m.d.comb += [self.started.eq(unpacker.started), self.cut.eq(unpacker.cut)]
+        return {name: getattr(unpacker, f"o{k}") for k, name in enumerate(program.inputs)}
+
+    def _packer(self, m: Module) -> Packer:
+        """Pack the program's outputs."""
+        program = self.program
+        ports = []
+        for reference in program.outputs.values():
+            port = replace(program.port(reference), kind=Kind.DENSE)
+            ports.append((port, program.rates[reference.partition(".")[0]]))
+        m.submodules.packer = packer = Packer(ports, streaming=program.steps is None)
+        wiring.connect(m, packer.o, wiring.flipped(self.o))
+        return packer
+
+    def _tensors(self, m: Module, components: Mapping[str, PrimitiveComponent]) -> None:
+        """Host writes go to every reader of a tensor, reads come from the first."""
+        for k, tensor in enumerate(self.program.tensor_specs):
+            host = getattr(self, f"tensor_{k}")
+            readers = [components[node.name].hosts[tensor] for node in self.program.readers(tensor)]
+            for reader in readers:
+                m.d.comb += [
+                    reader.rewind.eq(host.rewind),
+                    reader.write.eq(host.write),
+                    reader.advance.eq(host.advance),
+                    reader.data.eq(host.data),
+                ]
+            ready = readers[0].ready
+            for reader in readers[1:]:
+                ready &= reader.ready
+            m.d.comb += [host.ready.eq(ready), host.data_out.eq(readers[0].data_out)]
+
+    def _distribute(
+        self,
+        m: Module,
+        reference: str,
+        source: stream.Interface,
+        components: Mapping[str, PrimitiveComponent],
+        packer: Packer,
+    ) -> None:
+        """Fork a stream to its readers, each in the kind and width that it takes."""
+        program = self.program
+        port = program.port(reference)
+        if reference in program.inputs:
+            port = replace(port, kind=Kind.DENSE)
+        width = beat_width(program, self.lanes, reference)
+        targets = [
+            self._target(node, position, components)
+            for node, position in program.consumers.get(reference, [])
+        ]
+        targets += [
+            (getattr(packer, f"i{k}"), Kind.DENSE, 1)
+            for k, output in enumerate(program.outputs.values())
+            if program.resolve(output) == reference
+        ]
+        if not targets:
+            m.d.comb += source.ready.eq(1)
+        name = reference.replace(".", "_")
+        serial = [source] if port.kind is Kind.EVENT or width == 1 else []
+        for k, (branch, (target, kind, lanes)) in enumerate(
+            zip(self._fork(m, name, source, port, width, len(targets)), targets, strict=True)
+        ):
+            adapted, narrowed = adapt(m, f"{name}_{k}", branch, port, width, kind, lanes)
+            serial += narrowed
+            wiring.connect(m, adapted, target)
+        if reference in program.layers:
+            self._probe(m, program.layers.index(reference), port, serial[0])
+
+    @staticmethod
+    def _target(
+        node: Node, position: int, components: Mapping[str, PrimitiveComponent]
+    ) -> tuple[stream.Interface, Kind, int]:
+        """Stream, kind and beat width of a node's input."""
+        name, port = list(node.primitive.ports().inputs.items())[position]
+        component = components[node.name]
+        return component.input(name), port.kind, component.lanes_in
+
+    @staticmethod
+    def _fork(
+        m: Module, name: str, source: stream.Interface, port: Port, width: int, branches: int
+    ) -> list[stream.Interface]:
+        """Branches of a stream, each able to hold a whole vector, so that none waits for another."""
+        if branches <= 1:
+            return [source] * branches
+        layout = layout_of(port, width)
+        m.submodules[f"fork_{name}"] = fork = Fork(layout, branches=branches)
+        wiring.connect(m, source, fork.i)
+        depth = port.size + 1 if port.kind is Kind.EVENT else beats_of(port.size, width)
+        found = []
+        for k in range(branches):
+            m.submodules[f"buffer_{name}_{k}"] = buffer = Buffer(layout, depth=depth)
+            wiring.connect(m, getattr(fork, f"o{k}"), buffer.i)
+            found.append(buffer.o)
+        return found
+
+    def _probe(self, m: Module, layer: int, port: Port, watched: stream.Interface) -> None:
+        m.submodules[f"probe_{layer}"] = probe = Probe(port)
+        probe.watch(m, watched)
+        m.d.comb += [
+            self.probe_fire[layer].eq(probe.fire),
+            getattr(self, f"probe_data_{layer}").eq(probe.data),
+            getattr(self, f"probe_flags_{layer}").eq(probe.flags),
+            getattr(self, f"crc_{layer}").eq(probe.crc),
+        ]
+
+
+def adapt(
+    m: Module,
+    name: str,
+    source: stream.Interface,
+    port: Port,
+    width: int,
+    kind: Kind,
+    lanes: int,
+) -> tuple[stream.Interface, list[stream.Interface]]:
+    """A stream in the kind and beat width that its reader takes.
+
+    Returns
+    -------
+    stream
+    list of stream
+        Where it passes one element a beat on the way, the stream there.
+    """
+    shape, narrowed = shape_of(port.format), []
+    if port.kind is Kind.EVENT:
+        if kind is Kind.EVENT:
+            return source, []
+        source = _through(m, f"scatter_{name}", Scatter(size=port.size), source)
+        width = 1
+    elif kind is Kind.EVENT or width != lanes:
+        if width > 1:
+            narrow = Narrow(shape, size=port.size, lanes=width)
+            source = _through(m, f"narrow_{name}", narrow, source)
+            narrowed = [source]
+            width = 1
+        if kind is Kind.EVENT:
+            gather = Gather(size=port.size, lanes=1)
+            return _through(m, f"gather_{name}", gather, source), narrowed
+    if width != lanes:
+        source = _through(m, f"widen_{name}", Widen(shape, lanes=lanes), source)
+    return source, narrowed
+
+
+def _through(
+    m: Module, name: str, glue: Narrow | Widen | Gather | Scatter, source: stream.Interface
+) -> stream.Interface:
+    m.submodules[name] = glue
+    wiring.connect(m, source, glue.i)
+    return glue.o

@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The rounding and overflow rules of :mod:`spikewright.sim.fixed`, as gateware expressions."""
+
+from amaranth import C, Cat, Mux, Shape, Value, ValueLike
+
+from spikewright.sim.fixed import QFormat
+
+
+def shape_of(fmt: QFormat) -> Shape:
+    """Shape of a signal that holds codes of a format."""
+    return Shape(fmt.width, fmt.signed)
+
+
+def saturate(value: ValueLike, fmt: QFormat) -> Value:
+    """Clip to a format by looking at the bits above it."""
+    value = Value.cast(value)
+    width = fmt.width
+    if not value.shape().signed:
+        value = Cat(value, C(0, 1)).as_signed()
+    sign = value[-1]
+    if fmt.signed:
+        if len(value) <= width:
+            return value
+        top = value[width - 1 :]
+        clipped = Mux(sign, C(fmt.lo, width).as_signed(), C(fmt.hi, width).as_signed())
+        return Mux(top.all() | ~top.any(), value[:width].as_signed(), clipped)
+    over = value[width:-1].any() if len(value) - 1 > width else C(0, 1)
+    return Mux(sign, C(0, width), Mux(over, C(fmt.hi, width), value[:width]))
+
+
+def halved(value: ValueLike, shift: int) -> Value:
+    """``value * 2 >> shift``: codes with one bit below the binary point, for :func:`rounded`."""
+    value = Value.cast(value)
+    if shift <= 0:
+        return value << (1 - shift)
+    return value >> (shift - 1)
+
+
+def rounded(value: ValueLike) -> Value:
+    """Drop the one bit below the binary point, rounding half up."""
+    return (Value.cast(value) + 1) >> 1
+
+
+def round_half_up(value: ValueLike, shift: int) -> Value:
+    """``(value + 2**(shift - 1)) >> shift``."""
+    return rounded(halved(value, shift))

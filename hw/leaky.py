@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Leaky integrator."""
+
+from amaranth import Cat, Module, Signal
+from amaranth.build import Platform
+from amaranth.lib import data
+
+from spikewright.hw.component import PrimitiveComponent
+from spikewright.hw.fixed import round_half_up, saturate, shape_of
+from spikewright.hw.state import StatePipeline
+from spikewright.sim.leaky import Leaky as Primitive
+
+
+class Leaky(PrimitiveComponent):
+    """``lanes`` integrators a cycle; latency four cycles, one multiplier a lane.
+
+    Parameters
+    ----------
+    primitive : spikewright.sim.leaky.Leaky
+    lanes : int
+
+    Members
+    -------
+    i_i : In(stream of dense beats, ``lanes`` wide)
+    o_v : Out(stream of dense beats, ``lanes`` wide)
+    host_0 : In(ParameterHost)
+        Leaks.
+    """
+
+    primitive: Primitive
+
+    def __init__(self, primitive: Primitive, *, lanes: int):
+        super().__init__(primitive, lanes=lanes, lanes_in=lanes, lanes_out=lanes)
+
+    def elaborate(self, platform: Platform | None) -> Module:
+        """Generate the gateware."""
+        m = Module()
+        p, i, o = self.primitive, self.input("i"), self.output("v")
+        advance = Signal()
+        m.d.comb += advance.eq(~o.valid | o.ready)
+        pipe = StatePipeline(
+            m,
+            i,
+            size=p.size,
+            lanes=self.lanes,
+            layout=data.StructLayout({"v": shape_of(p.membrane)}),
+            advance=advance,
+        )
+        leaks = pipe.parameter(self, p.leak)
+        lanes = range(self.lanes)
+        s1 = pipe.enter(i)
+        s2 = {}
+        for k in lanes:
+            v = pipe.state(k)["v"]
+            total = v + s1[f"i{k}"]
+            s2[f"product{k}"] = leaks[k] * (total if p.leak_after_input else v)
+            s2[f"total{k}"] = total
+        s2 = pipe.next(s2)
+        s3 = pipe.next(
+            {
+                f"v{k}": s2[f"total{k}"] - round_half_up(s2[f"product{k}"], p.leak_frac)
+                for k in lanes
+            }
+        )
+        new = [saturate(s3[f"v{k}"], p.membrane) for k in lanes]
+        pipe.write_back([{"v": v} for v in new])
+        with m.If(advance):
+            m.d.sync += [
+                o.valid.eq(s3["valid"]),
+                Cat(o.payload.last, o.payload.first, o.payload.end).eq(s3["flags"]),
+            ]
+            m.d.sync += [o.payload.data[k].eq(v) for k, v in enumerate(new)]
+        return m

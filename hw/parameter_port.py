@@ -1,0 +1,128 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The one indexed port through which the host reaches every tensor."""
+
+from collections.abc import Sequence
+
+from amaranth import Array, Module, Mux, Signal, Value
+from amaranth.build import Platform
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+from spikewright.hw.parameters import ParameterHost
+
+
+class ParameterPort(wiring.Component):
+    """Selects a tensor and an element, and moves on by one with every access.
+
+    A command is a pulse, given only after the one before was answered by ``done``. Choosing the
+    tensor goes to its first element; a later element is reached by stepping over those before it,
+    at most six cycles each. Until a tensor is chosen every access is out of range.
+
+    Parameters
+    ----------
+    sizes : sequence of int
+        Elements of each tensor.
+
+    Members
+    -------
+    choose, start, write, read : In(1)
+        Commands: tensor ``operand``, element ``operand``, write ``operand``, read.
+    operand : In(32)
+    done, out_of_range : Out(1)
+        A pulse; with it, whether the command was refused.
+    value : Out(32)
+        What was read, with ``done``.
+    tensor, index : Out(32)
+    host_K : Out(ParameterHost)
+    """
+
+    choose: Signal
+    start: Signal
+    write: Signal
+    read: Signal
+    operand: Signal
+    done: Signal
+    out_of_range: Signal
+    value: Signal
+    tensor: Signal
+    index: Signal
+
+    def __init__(self, sizes: Sequence[int]):
+        self.sizes = tuple(sizes)
+        super().__init__(
+            {
+                **dict.fromkeys(("choose", "start", "write", "read"), In(1)),
+                "operand": In(32),
+                "done": Out(1),
+                "out_of_range": Out(1),
+                **dict.fromkeys(("value", "tensor", "index"), Out(32)),
+                **{f"host_{k}": Out(ParameterHost) for k in range(len(sizes))},
+            }
+        )
+
+    def elaborate(self, platform: Platform | None) -> Module:
+        """Generate the gateware."""
+        m = Module()
+        bits = range(max(self.sizes, default=0) + 1)
+        tensor = Signal(range(max(len(self.sizes), 1)))
+        index, target = Signal(bits), Signal(bits)
+        chosen = Signal()
+        rewind, write, advance = Signal(), Signal(), Signal()
+        ready, found = self._hosts(m, tensor, rewind, write, advance)
+        size = Array(self.sizes or (0,))[tensor]
+        inside = chosen & (index < size)
+        m.d.comb += [self.tensor.eq(tensor), self.index.eq(index)]
+        with m.FSM():
+            with m.State("IDLE"):
+                refused = Mux(
+                    self.choose,
+                    self.operand >= len(self.sizes),
+                    Mux(self.start, ~chosen | (self.operand >= size), ~inside),
+                )
+                m.d.sync += self.value.eq(found)
+                with m.If(self.choose | self.start | self.write | self.read):
+                    with m.If(refused):
+                        m.next = "REFUSE"
+                    with m.Elif(self.choose | self.start):
+                        with m.If(self.choose):
+                            m.d.sync += [tensor.eq(self.operand), chosen.eq(1)]
+                        m.d.sync += target.eq(Mux(self.choose, 0, self.operand))
+                        m.next = "REWIND"
+                    with m.Else():
+                        m.d.comb += [write.eq(self.write), advance.eq(self.read)]
+                        m.d.sync += [index.eq(index + 1), target.eq(index + 1)]
+                        m.next = "SEEK"
+            with m.State("REFUSE"):
+                m.d.comb += [self.done.eq(1), self.out_of_range.eq(1)]
+                m.next = "IDLE"
+            with m.State("REWIND"):
+                m.d.comb += rewind.eq(1)
+                m.d.sync += index.eq(0)
+                m.next = "SEEK"
+            with m.State("SEEK"):
+                with m.If(ready & (index == target)):
+                    m.d.comb += self.done.eq(1)
+                    m.next = "IDLE"
+                with m.Elif(ready):
+                    m.d.comb += advance.eq(1)
+                    m.d.sync += index.eq(index + 1)
+        return m
+
+    def _hosts(
+        self, m: Module, tensor: Value, rewind: Value, write: Value, advance: Value
+    ) -> tuple[Value, Value]:
+        """Pulses to the chosen tensor; its readiness and its element."""
+        ready, found = Signal(), Signal(32)
+        with m.Switch(tensor):
+            for k in range(len(self.sizes)):
+                host = getattr(self, f"host_{k}")
+                m.d.comb += host.data.eq(self.operand)
+                with m.Case(k):
+                    m.d.comb += [
+                        host.rewind.eq(rewind),
+                        host.write.eq(write),
+                        host.advance.eq(advance),
+                        ready.eq(host.ready),
+                        found.eq(host.data_out),
+                    ]
+        return ready, found

@@ -1,0 +1,23 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Verilog and RTLIL of an accelerator; their size grows with structure, not with weights."""
+
+from amaranth.back import rtlil, verilog
+
+from spikewright.hw.accelerator import Accelerator, Top
+
+TOP = "spikewright"
+"""Name of the top module."""
+
+
+def to_verilog(accelerator: Accelerator) -> str:
+    """Verilog with flat, Vivado-inferable port names."""
+    top = Top(accelerator)
+    ports = {name: (signal, None) for name, signal in top.ports().items()}
+    return str(verilog.convert(top, name=TOP, ports=ports, emit_src=False))
+
+
+def to_rtlil(accelerator: Accelerator) -> str:
+    """The same as RTLIL, which needs no Yosys to write."""
+    top = Top(accelerator)
+    ports = {name: (signal, None) for name, signal in top.ports().items()}
+    return str(rtlil.convert(top, name=TOP, ports=ports, emit_src=False))

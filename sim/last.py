@@ -1,0 +1,34 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From steps to frames: the last step's vector."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from spikewright.sim.fixed import QFormat
+from spikewright.sim.ports import Port, Rate
+from spikewright.sim.primitive import Codes, Ports, Primitive, State, Tensors
+
+
+@dataclass(frozen=True, kw_only=True)
+class Last(Primitive):
+    """The vector of a frame's last step.
+
+    Parameters
+    ----------
+    size : int
+    format : QFormat
+    """
+
+    size: int
+    format: QFormat
+
+    crossing: ClassVar[tuple[Rate, Rate] | None] = (Rate.STEP, Rate.FRAME)
+
+    def ports(self) -> Ports:
+        port = Port(size=self.size, format=self.format)
+        return Ports({"x": port}, {"y": port})
+
+    def step(
+        self, tensors: Tensors, state: State, *inputs: Codes
+    ) -> tuple[State, tuple[Codes, ...]]:
+        return state, inputs

@@ -1,0 +1,320 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The integer program: a typed graph of primitives, its formats, its tensors and its hashes."""
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from spikewright.sim.errors import ProgramError
+from spikewright.sim.ports import Kind, Port, Rate
+from spikewright.sim.primitive import Codes, Primitive, TensorSpec
+
+HASH_BITS = 64
+"""Bits of a hash as hardware holds it."""
+
+
+@dataclass(frozen=True)
+class Node:
+    """A primitive in the graph; ``inputs`` name program inputs, ``node``s or ``node.port``s."""
+
+    name: str
+    primitive: Primitive
+    inputs: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Input:
+    """A vector from the host."""
+
+    port: Port
+    rate: Rate
+
+
+@dataclass(frozen=True, kw_only=True)
+class Program:
+    """A typed directed graph of primitives: all that emulator, generator, driver and report read.
+
+    Parameters
+    ----------
+    inputs : mapping of str to Input
+        Vectors from the host, in the order in which they are sent.
+    nodes : tuple of Node
+        In any order; cycles only through :class:`~spikewright.sim.delay.Delay`.
+    outputs : mapping of str to str
+        Name of each output and the node (or ``node.port``) it is.
+    tensors : mapping of str to ndarray of int64
+        Every tensor that the nodes name, within its format.
+    dt : float
+        Time step, in s.
+    steps : int or None
+        Steps per frame; ``None`` runs as a stream: state is kept, one step for each input vector.
+    metadata : mapping
+        JSON values about meaning outside the integers, such as how inputs are encoded.
+
+    Raises
+    ------
+    ProgramError
+        If names, shapes, formats, rates or tensors do not fit together.
+    """
+
+    inputs: Mapping[str, Input]
+    nodes: tuple[Node, ...]
+    outputs: Mapping[str, str]
+    tensors: Mapping[str, Codes]
+    dt: float = 1e-3
+    steps: int | None = 1
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.steps is not None and self.steps < 1:
+            raise ProgramError(f"Steps per frame must be a positive integer, not {self.steps!r}")
+        if not self.dt > 0:
+            raise ProgramError(f"Time step must be above 0 s, not {self.dt!r}")
+        names = [*self.inputs, *(node.name for node in self.nodes)]
+        for name in names:
+            if names.count(name) > 1 or not name or "." in name:
+                raise ProgramError(f"Node name must be unique and without a dot, not {name!r}")
+        if not self.inputs or not self.outputs:
+            raise ProgramError("Program must have at least one input and one output")
+        _ = self.order
+        for node in self.nodes:
+            self._check_node(node)
+        for reference in self.outputs.values():
+            self.port(reference)
+        _ = self.rates
+        self._check_tensors()
+
+    # The graph
+
+    @cached_property
+    def by_name(self) -> dict[str, Node]:
+        """Nodes by name."""
+        return {node.name: node for node in self.nodes}
+
+    def port(self, reference: str) -> Port:
+        """Port that a reference names.
+
+        Raises
+        ------
+        ProgramError
+            If there is none.
+        """
+        if reference in self.inputs:
+            return self.inputs[reference].port
+        name, _, port = reference.partition(".")
+        outputs = self.by_name[name].primitive.ports().outputs if name in self.by_name else {}
+        if not port and outputs:
+            return next(iter(outputs.values()))
+        if port not in outputs:
+            raise ProgramError(
+                f"Reference must name an input, a node or a node's port, not {reference!r}"
+            )
+        return outputs[port]
+
+    def resolve(self, reference: str) -> str:
+        """The one spelling of a reference: an input's name or ``node.port``."""
+        self.port(reference)
+        if reference in self.inputs or "." in reference:
+            return reference
+        return f"{reference}.{next(iter(self.by_name[reference].primitive.ports().outputs))}"
+
+    @cached_property
+    def order(self) -> tuple[Node, ...]:
+        """Nodes in an order in which each finds its inputs ready, as stable as possible.
+
+        Raises
+        ------
+        ProgramError
+            If a cycle has no Delay.
+        """
+        waiting = list(self.nodes)
+        ready = set(self.inputs) | {n.name for n in self.nodes if n.primitive.breaks_cycle}
+        order: list[Node] = []
+        while waiting:
+            node = next(
+                (n for n in waiting if all(r.partition(".")[0] in ready for r in n.inputs)), None
+            )
+            if node is None:
+                for name in (r for n in waiting for r in n.inputs):
+                    if name.partition(".")[0] not in self.by_name:
+                        self.port(name)
+                stuck = ", ".join(n.name for n in waiting)
+                raise ProgramError(f"Cycle through {stuck} must pass through a Delay")
+            waiting.remove(node)
+            ready.add(node.name)
+            order.append(node)
+        return tuple(order)
+
+    @cached_property
+    def consumers(self) -> dict[str, list[tuple[Node, int]]]:
+        """For each resolved reference, the nodes that read it and at which input."""
+        found: dict[str, list[tuple[Node, int]]] = {}
+        for node in self.order:
+            for position, reference in enumerate(node.inputs):
+                found.setdefault(self.resolve(reference), []).append((node, position))
+        return found
+
+    @cached_property
+    def rates(self) -> dict[str, Rate]:
+        """Rate of each input and of each node's outputs.
+
+        Raises
+        ------
+        ProgramError
+            If a node's inputs have different rates or a rate that it cannot take.
+        """
+        rates = {name: value.rate for name, value in self.inputs.items()}
+        for node in self.order:
+            if node.primitive.breaks_cycle:
+                rates[node.name] = Rate.STEP
+        for node in self.order:
+            given = {rates[reference.partition(".")[0]] for reference in node.inputs}
+            rates[node.name] = self._rate_out(node, given)
+        if self.steps is None and Rate.FRAME in rates.values():
+            name = next(name for name, rate in rates.items() if rate is Rate.FRAME)
+            raise ProgramError(
+                f"Stream program must be per step throughout, but {name} is per frame"
+            )
+        return rates
+
+    def _rate_out(self, node: Node, given: set[Rate]) -> Rate:
+        primitive = node.primitive
+        kind = type(primitive).__name__
+        if len(given) > 1:
+            raise ProgramError(f"{node.name} ({kind}) must have inputs of one rate: use a Hold")
+        (rate,) = given
+        if primitive.crossing is not None:
+            wanted, out = primitive.crossing
+        else:
+            wanted, out = (Rate.STEP, Rate.STEP) if primitive.per_step else (rate, rate)
+        if rate is not wanted:
+            raise ProgramError(
+                f"{node.name} ({kind}) must have a per-{wanted.value} input, not per-{rate.value}"
+            )
+        return out
+
+    def _check_node(self, node: Node) -> None:
+        ports = node.primitive.ports().inputs
+        if len(ports) != len(node.inputs):
+            raise ProgramError(f"{node.name} must have {len(ports)} inputs, not {len(node.inputs)}")
+        for (name, port), reference in zip(ports.items(), node.inputs, strict=True):
+            source = self.port(reference)
+            if (source.size, source.format) != (port.size, port.format):
+                raise ProgramError(
+                    f"{node.name}.{name} must be given {port.size} elements of {port.format}, "
+                    f"not {source.size} of {source.format} from {reference}"
+                )
+
+    @cached_property
+    def layers(self) -> tuple[str, ...]:
+        """Probe points in order: streams that gateware carries one element a beat.
+
+        These are the outputs of the program, the spikes and what a serial primitive reads.
+        """
+        outputs = {self.resolve(reference) for reference in self.outputs.values()}
+        found = []
+        for node in self.order:
+            for port, described in node.primitive.ports().outputs.items():
+                reference = f"{node.name}.{port}"
+                readers = self.consumers.get(reference, [])
+                serial = any(reader.primitive.serial for reader, _ in readers)
+                if reference in outputs or (readers and (serial or described.kind is Kind.EVENT)):
+                    found.append(reference)
+        return tuple(found)
+
+    # Tensors
+
+    @cached_property
+    def tensor_specs(self) -> dict[str, TensorSpec]:
+        """Shape and format of every tensor, in the order of first use."""
+        specs: dict[str, TensorSpec] = {}
+        for node in self.nodes:
+            for name, spec in node.primitive.tensors().items():
+                if specs.setdefault(name, spec) != spec:
+                    raise ProgramError(
+                        f"Tensor {name} must have one shape and format for all its readers, "
+                        f"not {specs[name]} and {spec}"
+                    )
+        return specs
+
+    def _check_tensors(self) -> None:
+        if set(self.tensors) != set(self.tensor_specs):
+            odd = sorted(set(self.tensors) ^ set(self.tensor_specs))
+            raise ProgramError(
+                f"Tensors must be just those the nodes name; {odd[0]} is missing or unused"
+            )
+        for name, spec in self.tensor_specs.items():
+            tensor = self.tensors[name]
+            if tensor.shape != spec.shape or tensor.dtype != np.int64:
+                raise ProgramError(
+                    f"Tensor {name} must be int64 of shape {spec.shape}, "
+                    f"not {tensor.dtype} of {tensor.shape}"
+                )
+            if not spec.format.holds(tensor):
+                raise ProgramError(
+                    f"Tensor {name} must lie in {spec.format.lo} to {spec.format.hi}, "
+                    f"not {tensor.min()} to {tensor.max()}"
+                )
+
+    def readers(self, tensor: str) -> Iterator[Node]:
+        """Nodes that read a tensor."""
+        return (node for node in self.order if tensor in node.primitive.tensors())
+
+    # Identity
+
+    def structure(self) -> dict[str, Any]:
+        """Everything but the tensors' values and the metadata, as JSON values."""
+        return {
+            "dt": self.dt,
+            "steps": self.steps,
+            "inputs": {
+                name: {
+                    "size": given.port.size,
+                    "width": given.port.format.width,
+                    "frac": given.port.format.frac,
+                    "signed": given.port.format.signed,
+                    "kind": given.port.kind.value,
+                    "rate": given.rate.value,
+                }
+                for name, given in self.inputs.items()
+            },
+            "nodes": [
+                {
+                    "name": node.name,
+                    "inputs": list(node.inputs),
+                    "primitive": node.primitive.describe(),
+                }
+                for node in self.nodes
+            ],
+            "outputs": dict(self.outputs),
+        }
+
+    @cached_property
+    def content_hash(self) -> str:
+        """SHA-256 of structure, metadata and tensors, in hexadecimal."""
+        digest = hashlib.sha256(canonical(self.structure()))
+        digest.update(canonical(dict(self.metadata)))
+        for name in sorted(self.tensors):
+            tensor = self.tensors[name]
+            digest.update(f"{name}{tensor.shape}".encode() + tensor.astype("<i8").tobytes())
+        return digest.hexdigest()
+
+    @property
+    def program_hash(self) -> int:
+        """First 64 bits of the content hash: what hardware holds once the parameters are loaded."""
+        return int(self.content_hash[: HASH_BITS // 4], 16)
+
+    def structure_hash(self, lanes: Mapping[str, int]) -> int:
+        """64-bit hash of the structure and the lanes of each node: a constant in gateware."""
+        folded = {"structure": self.structure(), "lanes": dict(lanes)}
+        return int(hashlib.sha256(canonical(folded)).hexdigest()[: HASH_BITS // 4], 16)
+
+
+def canonical(value: Any) -> bytes:
+    """JSON with sorted keys and no spaces: the bytes that are hashed and saved."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False).encode()

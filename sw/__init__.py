@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Spikewright: one network, the same bits everywhere."""
