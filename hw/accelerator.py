@@ -8,7 +8,13 @@ from amaranth.build import Platform
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from spikewright.hw.axi import AxiLite, AxiLiteSlave, AxiStream
+from spikewright.hw.axi import (
+    AxiLite,
+    AxiLiteInterface,
+    AxiLiteSlave,
+    AxiStream,
+    AxiStreamInterface,
+)
 from spikewright.hw.datapath import Datapath
 from spikewright.hw.folding import fold
 from spikewright.hw.probe import PROBE_BITS
@@ -43,9 +49,9 @@ class Accelerator(wiring.Component):
         If there are more than 64 layers to probe.
     """
 
-    s_axi: wiring.PureInterface
-    s_axis: wiring.PureInterface
-    m_axis: wiring.PureInterface
+    s_axi: AxiLiteInterface
+    s_axis: AxiStreamInterface
+    m_axis: AxiStreamInterface
     probe_fire: Signal
 
     def __init__(self, program: Program, lanes: int | Mapping[str, int] | None = None):

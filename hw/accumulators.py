@@ -65,7 +65,8 @@ class Accumulators(wiring.Component):
     def elaborate(self, platform: Platform | None) -> Module:
         """Generate the gateware."""
         m = Module()
-        m.submodules.sums = sums = memory.Memory(shape=self.layout.size, depth=self.depth, init=[])
+        sums: memory.Memory = memory.Memory(shape=self.layout.size, depth=self.depth, init=[])
+        m.submodules.sums = sums
         read, write = sums.read_port(domain="comb"), sums.write_port()
         now, following = data.View(self.layout, read.data), Signal(self.layout)
         word = Signal(range(self.depth))

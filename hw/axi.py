@@ -8,6 +8,53 @@ from amaranth.lib.wiring import In, Out
 
 from spikewright.sim.registers import ADDRESS_BITS
 
+
+class AxiLiteInterface(wiring.PureInterface):
+    """What an :data:`AxiLite` port has."""
+
+    awaddr: Signal
+    awprot: Signal
+    awvalid: Signal
+    awready: Signal
+    wdata: Signal
+    wstrb: Signal
+    wvalid: Signal
+    wready: Signal
+    bresp: Signal
+    bvalid: Signal
+    bready: Signal
+    araddr: Signal
+    arprot: Signal
+    arvalid: Signal
+    arready: Signal
+    rdata: Signal
+    rresp: Signal
+    rvalid: Signal
+    rready: Signal
+
+
+class AxiStreamInterface(wiring.PureInterface):
+    """What an :data:`AxiStream` port has."""
+
+    tdata: Signal
+    tkeep: Signal
+    tlast: Signal
+    tvalid: Signal
+    tready: Signal
+
+
+class AccessInterface(wiring.PureInterface):
+    """What an :data:`Access` port has."""
+
+    request: Signal
+    write: Signal
+    address: Signal
+    data: Signal
+    done: Signal
+    error: Signal
+    data_out: Signal
+
+
 AxiLite = wiring.Signature(
     {
         "awaddr": Out(ADDRESS_BITS),
@@ -63,8 +110,8 @@ class AxiLiteSlave(wiring.Component):
     access : Out(Access)
     """
 
-    bus: wiring.PureInterface
-    access: wiring.PureInterface
+    bus: AxiLiteInterface
+    access: AccessInterface
 
     def __init__(self) -> None:
         super().__init__({"bus": In(AxiLite), "access": Out(Access)})

@@ -2,11 +2,12 @@
 """What every primitive's component has in common."""
 
 from collections.abc import Mapping
+from typing import ClassVar
 
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from spikewright.hw.parameters import ParameterHost
+from spikewright.hw.parameters import ParameterHost, ParameterHostInterface
 from spikewright.hw.streams import layout_of
 from spikewright.sim.errors import FormatError
 from spikewright.sim.primitive import Primitive
@@ -38,6 +39,10 @@ class PrimitiveComponent(wiring.Component):
         If there are no lanes, or more than elements to share among them.
     """
 
+    primitive: Primitive
+    framed: ClassVar[bool] = False
+    """Whether the component must know the steps of a frame (keyword ``steps``)."""
+
     def __init__(self, primitive: Primitive, *, lanes: int, lanes_in: int, lanes_out: int):
         self.primitive = primitive
         self.lanes = lanes
@@ -50,7 +55,7 @@ class PrimitiveComponent(wiring.Component):
                 f"{type(primitive).__name__} lanes must be between 1 and its {most} outputs, "
                 f"not {lanes!r}"
             )
-        members = {}
+        members: dict[str, wiring.Member] = {}
         for name, port in ports.inputs.items():
             members[f"i_{name}"] = In(stream.Signature(layout_of(port, lanes_in)))
         for name, port in ports.outputs.items():
@@ -59,21 +64,17 @@ class PrimitiveComponent(wiring.Component):
             members[f"host_{k}"] = In(ParameterHost)
         super().__init__(members)
 
-    @classmethod
-    def create(cls, primitive: Primitive, *, lanes: int, steps: int | None) -> "PrimitiveComponent":
-        """Component in a program of ``steps`` steps a frame."""
-        del steps
-        return cls(primitive, lanes=lanes)
-
     def input(self, name: str) -> stream.Interface:
         """Stream of an input port."""
-        return getattr(self, f"i_{name}")
+        found: stream.Interface = getattr(self, f"i_{name}")
+        return found
 
     def output(self, name: str) -> stream.Interface:
         """Stream of an output port."""
-        return getattr(self, f"o_{name}")
+        found: stream.Interface = getattr(self, f"o_{name}")
+        return found
 
     @property
-    def hosts(self) -> Mapping[str, wiring.PureInterface]:
+    def hosts(self) -> Mapping[str, ParameterHostInterface]:
         """Host port of each tensor, by the tensor's name."""
         return {name: getattr(self, f"host_{k}") for k, name in enumerate(self.primitive.tensors())}

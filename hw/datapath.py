@@ -2,10 +2,10 @@
 """The program as a graph of components joined by streams."""
 
 import importlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from amaranth import Module, Signal
+from amaranth import Module, Signal, Value
 from amaranth.build import Platform
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
@@ -24,12 +24,21 @@ from spikewright.sim.primitive import Primitive
 from spikewright.sim.program import Node, Program
 
 
-def component_of(primitive: Primitive) -> type[PrimitiveComponent]:
-    """The component of a primitive: the class of its name, in the file of its name."""
+def build(primitive: Primitive, lanes: int, steps: int | None) -> PrimitiveComponent:
+    """The component of a primitive: the class of its name, in the file of its name.
+
+    Parameters
+    ----------
+    primitive : Primitive
+    lanes : int
+    steps : int or None
+        Steps of a frame, for components that must know.
+    """
     file = type(primitive).__module__.rpartition(".")[2]
     module = importlib.import_module(f"spikewright.hw.{file}")
-    component: type[PrimitiveComponent] = getattr(module, type(primitive).__name__)
-    return component
+    kind: Callable[..., PrimitiveComponent] = getattr(module, type(primitive).__name__)
+    options = {"steps": steps} if getattr(module, type(primitive).__name__).framed else {}
+    return kind(primitive, lanes=lanes, **options)
 
 
 class Datapath(wiring.Component):
@@ -85,9 +94,7 @@ class Datapath(wiring.Component):
         sources = self._inputs(m)
         components: dict[str, PrimitiveComponent] = {}
         for node in self.program.order:
-            component = component_of(node.primitive).create(
-                node.primitive, lanes=self.lanes[node.name], steps=self.program.steps
-            )
+            component = build(node.primitive, self.lanes[node.name], self.program.steps)
             m.submodules[f"node_{node.name}"] = components[node.name] = component
             for port in node.primitive.ports().outputs:
                 sources[f"{node.name}.{port}"] = component.output(port)
@@ -134,7 +141,7 @@ class Datapath(wiring.Component):
                     reader.advance.eq(host.advance),
                     reader.data.eq(host.data),
                 ]
-            ready = readers[0].ready
+            ready: Value = readers[0].ready
             for reader in readers[1:]:
                 ready &= reader.ready
             m.d.comb += [host.ready.eq(ready), host.data_out.eq(readers[0].data_out)]
@@ -188,7 +195,7 @@ class Datapath(wiring.Component):
     def _fork(
         m: Module, name: str, source: stream.Interface, port: Port, width: int, branches: int
     ) -> list[stream.Interface]:
-        """Branches of a stream, each able to hold a whole vector, so that none waits for another."""
+        """Branches of a stream that each hold a whole vector, so that none waits for another."""
         if branches <= 1:
             return [source] * branches
         layout = layout_of(port, width)

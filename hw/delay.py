@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Delay by whole steps."""
 
+from typing import ClassVar
+
 from amaranth import Module, Mux, Signal
 from amaranth.build import Platform
 from amaranth.lib import memory
@@ -30,23 +32,18 @@ class Delay(PrimitiveComponent):
     """
 
     primitive: Primitive
+    framed: ClassVar[bool] = True
 
     def __init__(self, primitive: Primitive, *, lanes: int = 1, steps: int | None):
         super().__init__(primitive, lanes=lanes, lanes_in=1, lanes_out=1)
         self.steps = steps
 
-    @classmethod
-    def create(cls, primitive: Primitive, *, lanes: int, steps: int | None) -> "Delay":
-        """Component in a program of ``steps`` steps a frame."""
-        return cls(primitive, lanes=lanes, steps=steps)
-
     def elaborate(self, platform: Platform | None) -> Module:
         """Generate the gateware."""
         m = Module()
         p, i, o = self.primitive, self.input("x"), self.output("y")
-        m.submodules.line = line = memory.Memory(
-            shape=p.format.width, depth=p.steps * p.size, init=[]
-        )
+        line: memory.Memory = memory.Memory(shape=p.format.width, depth=p.steps * p.size, init=[])
+        m.submodules.line = line
         read, write = line.read_port(), line.write_port()
         where, element = Signal(range(p.steps * p.size)), Signal(range(p.size))
         slot = Signal.like(where)

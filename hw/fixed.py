@@ -13,27 +13,26 @@ def shape_of(fmt: QFormat) -> Shape:
 
 def saturate(value: ValueLike, fmt: QFormat) -> Value:
     """Clip to a format by looking at the bits above it."""
-    value = Value.cast(value)
-    width = fmt.width
-    if not value.shape().signed:
-        value = Cat(value, C(0, 1)).as_signed()
-    sign = value[-1]
+    code, width = Value.cast(value), fmt.width
+    if not code.shape().signed:
+        code = Cat(code, C(0, 1)).as_signed()
+    sign = code[-1]
     if fmt.signed:
-        if len(value) <= width:
-            return value
-        top = value[width - 1 :]
+        if len(code) <= width:
+            return code
+        top = code[width - 1 :]
         clipped = Mux(sign, C(fmt.lo, width).as_signed(), C(fmt.hi, width).as_signed())
-        return Mux(top.all() | ~top.any(), value[:width].as_signed(), clipped)
-    over = value[width:-1].any() if len(value) - 1 > width else C(0, 1)
-    return Mux(sign, C(0, width), Mux(over, C(fmt.hi, width), value[:width]))
+        return Mux(top.all() | ~top.any(), code[:width].as_signed(), clipped)
+    over = code[width:-1].any() if len(code) - 1 > width else C(0, 1)
+    return Mux(sign, C(0, width), Mux(over, C(fmt.hi, width), code[:width]))
 
 
 def halved(value: ValueLike, shift: int) -> Value:
     """``value * 2 >> shift``: codes with one bit below the binary point, for :func:`rounded`."""
-    value = Value.cast(value)
+    code = Value.cast(value)
     if shift <= 0:
-        return value << (1 - shift)
-    return value >> (shift - 1)
+        return code << (1 - shift)
+    return code >> (shift - 1)
 
 
 def rounded(value: ValueLike) -> Value:

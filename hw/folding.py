@@ -26,7 +26,8 @@ def fold(program: Program, lanes: int | Mapping[str, int] | None = None) -> dict
     Raises
     ------
     FormatError
-        If lanes are not positive, exceed a named node's rows or name a node that has none to choose.
+        If lanes are not positive, exceed a named product's rows, name no node or are other than
+        what follows for a node.
     """
     chosen = dict(lanes) if isinstance(lanes, Mapping) else {}
     general = DEFAULT_LANES if lanes is None or isinstance(lanes, Mapping) else lanes
@@ -34,9 +35,9 @@ def fold(program: Program, lanes: int | Mapping[str, int] | None = None) -> dict
         raise FormatError(f"Lanes must be a positive integer, not {general!r}")
     products = {n.name: n.primitive for n in program.nodes if isinstance(n.primitive, MatVec)}
     for name, own in chosen.items():
-        if name not in products:
+        if name not in program.by_name:
             raise FormatError(f"Lanes can be chosen for {', '.join(products)}, not for {name!r}")
-        if not 1 <= own <= products[name].rows:
+        if name in products and not 1 <= own <= products[name].rows:
             raise FormatError(
                 f"Lanes of {name} must be between 1 and its {products[name].rows} rows, not {own!r}"
             )
@@ -48,6 +49,9 @@ def fold(program: Program, lanes: int | Mapping[str, int] | None = None) -> dict
             folded[node.name] = 1
         else:
             folded[node.name] = max(beat_width(program, folded, r) for r in node.inputs)
+    for name, own in chosen.items():
+        if own != folded[name]:
+            raise FormatError(f"Lanes of {name} follow from its input: {folded[name]}, not {own!r}")
     return folded
 
 

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """From frames to steps."""
 
+from typing import ClassVar
+
 from amaranth import Module
 from amaranth.build import Platform
 from amaranth.lib import wiring
@@ -28,15 +30,11 @@ class Hold(PrimitiveComponent):
     """
 
     primitive: Primitive
+    framed: ClassVar[bool] = True
 
-    def __init__(self, primitive: Primitive, *, lanes: int, steps: int):
+    def __init__(self, primitive: Primitive, *, lanes: int, steps: int | None):
         super().__init__(primitive, lanes=lanes, lanes_in=lanes, lanes_out=lanes)
-        self.steps = steps
-
-    @classmethod
-    def create(cls, primitive: Primitive, *, lanes: int, steps: int | None) -> "Hold":
-        """Component in a program of ``steps`` steps a frame."""
-        return cls(primitive, lanes=lanes, steps=steps or 1)
+        self.steps = steps or 1
 
     def elaborate(self, platform: Platform | None) -> Module:
         """Generate the gateware."""

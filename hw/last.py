@@ -37,7 +37,8 @@ class Last(PrimitiveComponent):
         i, o = self.input("x"), self.output("y")
         beats = beats_of(self.primitive.size, self.lanes)
         elements = i.payload.data.as_value()
-        m.submodules.vector = vector = memory.Memory(shape=len(elements), depth=beats, init=[])
+        vector: memory.Memory = memory.Memory(shape=len(elements), depth=beats, init=[])
+        m.submodules.vector = vector
         read, write = vector.read_port(), vector.write_port()
         beat = Signal(range(beats))
         final = beat == beats - 1

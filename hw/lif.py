@@ -101,8 +101,15 @@ class Lif(PrimitiveComponent):
         return data.StructLayout(fields)
 
 
+_NAMES = (
+    *("v", "spike", "product", "total", "threshold", "reset", "refractory", "held"),
+    *("a", "a_product", "a_step", "subtract"),
+)
+"""What stages of a neuron may hand on."""
+
+
 class _Neuron:
-    """The arithmetic of one lane, stage by stage; names of what a stage hands on end in the lane."""
+    """The arithmetic of one lane, stage by stage; what a stage hands on is named for the lane."""
 
     def __init__(self, m: Module, primitive: Primitive, parameters: dict[str, Value], k: int):
         self.m = m
@@ -154,11 +161,11 @@ class _Neuron:
     def fire(self, stage: dict[str, Value]) -> dict[str, Value]:
         """Saturate, clamp, compare."""
         p, s = self.p, self._in(stage)
-        v = self._named("v_new", saturate(s["v"], p.membrane), shape_of(p.membrane))
+        v: Value = self._named("v_new", saturate(s["v"], p.membrane), shape_of(p.membrane))
         if p.lower is not None and p.lower > p.membrane.lo:
             v = Mux(v < p.lower, p.lower, v)
         threshold = s.pop("threshold")
-        spike = (v > threshold) if p.strict else (v >= threshold)
+        spike: Value = (v > threshold) if p.strict else (v >= threshold)
         if p.refractory:
             spike = spike & (s["refractory"] == 0)
         if "subtract" in s:
@@ -198,9 +205,7 @@ class _Neuron:
         return {f"{name}{self.k}": value for name, value in values.items()}
 
     def _in(self, stage: dict[str, Value]) -> dict[str, Value]:
-        names = ("v", "spike", "product", "total", "threshold", "reset", "refractory", "held")
-        names += ("a", "a_product", "a_step", "subtract")
-        return {name: stage[f"{name}{self.k}"] for name in names if f"{name}{self.k}" in stage}
+        return {name: stage[f"{name}{self.k}"] for name in _NAMES if f"{name}{self.k}" in stage}
 
 
 def _merged(lanes: Iterable[dict[str, Value]]) -> dict[str, Value]:

@@ -16,10 +16,11 @@ from spikewright.sim.matvec import MatVec as Primitive
 
 
 class MatVec(PrimitiveComponent):
-    """``lanes`` multiply-accumulate units share each element of ``x``; rows come in tiles of ``lanes``.
+    """``lanes`` multiply-accumulate units share each element of ``x``; rows come in tiles.
 
-    A double buffer plays ``x`` once for each tile. One vector takes ``columns * ceil(rows / lanes)``
-    cycles, without a gap between tiles or vectors; latency to the first beat is ``2 * columns + 6``.
+    A double buffer plays ``x`` once for each tile of ``lanes`` rows. One vector takes
+    ``columns * ceil(rows / lanes)`` cycles, without a gap between tiles or vectors; latency to
+    the first beat is ``2 * columns + 6``.
 
     Parameters
     ----------
@@ -57,9 +58,10 @@ class MatVec(PrimitiveComponent):
         )
         wiring.connect(m, wiring.flipped(self.hosts[primitive.weight]), weights.host)
 
-        # A finished tile waits in the accumulators only while the one before it is still in `o`.
+        # A finished tile waits in the accumulators while the one before it is still in `o`; looking at
+        # `o.ready` too would only help where tiles take one cycle, and make a long path.
         done, advance = Signal(), Signal()
-        m.d.comb += advance.eq(~(done & o.valid & ~o.ready))
+        m.d.comb += advance.eq(~(done & o.valid))
         beat = replay.o.payload
         take = replay.o.valid & advance
         address = Signal(range(weights.depth))

@@ -11,6 +11,18 @@ from spikewright.hw.streams import beats_of
 from spikewright.sim.fixed import QFormat
 from spikewright.sim.packets import WORD_BITS
 
+
+class ParameterHostInterface(wiring.PureInterface):
+    """What a :data:`ParameterHost` port has."""
+
+    rewind: Signal
+    write: Signal
+    advance: Signal
+    data: Signal
+    data_out: Signal
+    ready: Signal
+
+
 ParameterHost = wiring.Signature(
     {
         "rewind": Out(1),
@@ -41,7 +53,7 @@ class ParameterRegister(wiring.Component):
     value : Out(shape of the format)
     """
 
-    host: wiring.PureInterface
+    host: ParameterHostInterface
     value: Signal
 
     def __init__(self, format: QFormat):
@@ -79,7 +91,7 @@ class ParameterMemory(wiring.Component):
         Word at ``address`` one cycle after ``enable``; held otherwise.
     """
 
-    host: wiring.PureInterface
+    host: ParameterHostInterface
     address: Signal
     enable: Signal
     word: data.View
@@ -105,22 +117,22 @@ class ParameterMemory(wiring.Component):
     def elaborate(self, platform: Platform | None) -> Module:
         """Generate the gateware."""
         m = Module()
-        m.submodules.memory = store = memory.Memory(
-            shape=self.layout.size, depth=self.depth, init=[]
-        )
+        store: memory.Memory = memory.Memory(shape=self.layout.size, depth=self.depth, init=[])
+        m.submodules.memory = store
         read, write = store.read_port(), store.write_port()
         lane = Signal(range(self.lanes))
         where = Signal(range(self.depth))
         do_write, do_rewind = Signal(), Signal()
         held = Signal(WORD_BITS)
         word = data.View(self.layout, read.data)
-        merged = Signal(self.layout)
+        merged = data.View(self.layout, Signal(self.layout.size, name="merged"))
         m.d.comb += [
             self.word.eq(read.data),
             read.addr.eq(where),
-            read.en.eq(1),
+            # Never while it writes, or synthesis must build what a read of the same word would give.
+            read.en.eq(~write.en),
             write.addr.eq(where),
-            write.data.eq(merged),
+            write.data.eq(merged.as_value()),
             merged.eq(read.data),
             merged[lane].eq(held),
         ]
@@ -185,7 +197,7 @@ class Parameters(wiring.Component):
         One cycle after ``enable``.
     """
 
-    host: wiring.PureInterface
+    host: ParameterHostInterface
     address: Signal
     enable: Signal
     word: data.View

@@ -3,10 +3,10 @@
 
 from amaranth import C, Cat, Module, Mux, Shape, Signal
 from amaranth.build import Platform
-from amaranth.lib import stream, wiring
-from amaranth.lib.crc import catalog
+from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
+from spikewright.hw.crc import INITIAL, crc_step
 from spikewright.hw.streams import layout_of
 from spikewright.sim.packets import MARKER, WORD_BITS
 from spikewright.sim.ports import Kind, Port
@@ -34,6 +34,7 @@ class Probe(wiring.Component):
         CRC-32 of the last whole frame, as :func:`spikewright.sim.packets.stream_crc` defines it.
     """
 
+    payload: data.View
     valid: Signal
     ready: Signal
     fire: Signal
@@ -82,12 +83,10 @@ class Probe(wiring.Component):
             m.d.comb += value.eq(seen.data[0])
             m.d.sync += self.flags.eq(Cat(seen.first, seen.last, seen.end))
             m.d.comb += ended.eq(self.flags[1] & self.flags[2])
-        m.submodules.crc = crc = catalog.CRC32_ISO_HDLC(data_width=width).create()
-        fresh, closed = Signal(init=1), Signal()
-        m.d.comb += [crc.data.eq(word), crc.valid.eq(self.fire), crc.start.eq(self.fire & fresh)]
-        m.d.sync += closed.eq(self.fire & ended)
+        state, following = Signal(32, init=INITIAL), Signal(32)
+        m.d.comb += following.eq(crc_step(state, word))
         with m.If(self.fire):
-            m.d.sync += fresh.eq(ended)
-        with m.If(closed):
-            m.d.sync += self.crc.eq(crc.crc)
+            m.d.sync += state.eq(Mux(ended, INITIAL, following))
+            with m.If(ended):
+                m.d.sync += self.crc.eq(~following)
         return m

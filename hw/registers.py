@@ -8,7 +8,7 @@ from amaranth.build import Platform
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from spikewright.hw.axi import Access
+from spikewright.hw.axi import Access, AccessInterface
 from spikewright.hw.parameter_port import ParameterPort
 from spikewright.hw.parameters import ParameterHost
 from spikewright.sim import registers as table
@@ -18,8 +18,8 @@ from spikewright.sim.program import HASH_BITS
 class RegisterBank(wiring.Component):
     """Registers of :mod:`spikewright.sim.registers`.
 
-    An access answers two cycles after its request; one of the parameter registers when the tensor is
-    ready for the next.
+    An access answers two cycles after its request; one of the parameter registers when the tensor
+    is ready for the next.
 
     Parameters
     ----------
@@ -42,7 +42,7 @@ class RegisterBank(wiring.Component):
     frames_per_packet : Out(32)
     """
 
-    access: wiring.PureInterface
+    access: AccessInterface
     started: Signal
     finished: Signal
     cut: Signal
@@ -60,7 +60,7 @@ class RegisterBank(wiring.Component):
                 **{f"crc_{k}": In(32) for k in range(layers)},
                 **dict.fromkeys(("started", "finished", "cut"), In(1)),
                 "soft_reset": Out(1),
-                "frames_per_packet": Out(32, init=1),
+                "frames_per_packet": Out(32),
             }
         )
 
@@ -72,6 +72,8 @@ class RegisterBank(wiring.Component):
         for k in range(len(self.tensor_sizes)):
             host = getattr(self, f"tensor_{k}")
             wiring.connect(m, getattr(port, f"host_{k}"), wiring.flipped(host))
+        per_packet = Signal(32, init=1)
+        m.d.comb += self.frames_per_packet.eq(per_packet)
         program_hash, sticky, clear = Signal(HASH_BITS), Signal(3), Signal()
         cycles, frames, busy = self._counters(m, clear)
         latched = Signal(32)
@@ -91,7 +93,7 @@ class RegisterBank(wiring.Component):
                         self._command(m, port)
                         m.next = "PARAMETER"
                 with m.Elif(access.request):
-                    self._write(m, program_hash, sticky, clear)
+                    self._write(m, program_hash, sticky, clear, per_packet)
                     m.next = "ANSWER"
             with m.State("PARAMETER"):
                 with m.If(port.done):
@@ -195,7 +197,9 @@ class RegisterBank(wiring.Component):
             port.read.eq(self._at("PARAM_DATA") & ~write),
         ]
 
-    def _write(self, m: Module, program_hash: Signal, sticky: Signal, clear: Signal) -> None:
+    def _write(
+        self, m: Module, program_hash: Signal, sticky: Signal, clear: Signal, per_packet: Signal
+    ) -> None:
         """What writes do."""
         access = self.access
         soft_reset = table.mask("CONTROL", "SOFT_RESET")
@@ -209,7 +213,7 @@ class RegisterBank(wiring.Component):
             with m.If(self._at("STATUS")):
                 m.d.sync += sticky.eq(sticky & ~access.data[1:4])
             with m.If(self._at("FRAMES_PER_PACKET")):
-                m.d.sync += self.frames_per_packet.eq(access.data)
+                m.d.sync += per_packet.eq(access.data)
             with m.If(self._at("PROGRAM_HASH_LO")):
                 m.d.sync += program_hash[:32].eq(access.data)
             with m.If(self._at("PROGRAM_HASH_HI")):

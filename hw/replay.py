@@ -10,8 +10,8 @@ from amaranth.lib.wiring import In, Out
 class Replay(wiring.Component):
     """Store a vector and play it ``passes`` times, while the next one comes in.
 
-    Latency two cycles after the vector's last beat, throughput one beat a cycle without gaps between
-    passes or vectors.
+    Latency two cycles after the vector's last beat, throughput one beat a cycle without gaps
+    between passes or vectors.
 
     Parameters
     ----------
@@ -47,9 +47,10 @@ class Replay(wiring.Component):
         """Generate the gateware."""
         m = Module()
         address_shape = range(self.beats)
-        m.submodules.store = store = memory.Memory(
+        store: memory.Memory = memory.Memory(
             shape=self.layout.size, depth=2 << (self.beats - 1).bit_length(), init=[]
         )
+        m.submodules.store = store
         write, read = store.write_port(), store.read_port()
         filled = Signal(range(3))
         w_beat, w_bank = Signal(address_shape), Signal()

@@ -40,7 +40,7 @@ class Requantize(PrimitiveComponent):
         i, o = self.input("x"), self.output("y")
         advance = Signal()
         m.d.comb += [advance.eq(~o.valid | o.ready), i.ready.eq(advance)]
-        flags = Cat(i.valid, i.payload.last, i.payload.first, i.payload.end)
+        flags: Value = Cat(i.valid, i.payload.last, i.payload.first, i.payload.end)
         elements: list[Value] = [i.payload.data[k] for k in range(self.lanes)]
         base = self.primitive.input.frac - self.primitive.output.frac
         if self.primitive.shift is None:

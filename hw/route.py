@@ -36,9 +36,8 @@ class Route(PrimitiveComponent):
         m = Module()
         p, o = self.primitive, self.output("y")
         inputs = [self.input(name) for name in p.ports().inputs]
-        m.submodules.vector = vector = memory.Memory(
-            shape=p.format.width, depth=sum(p.sizes), init=[]
-        )
+        vector: memory.Memory = memory.Memory(shape=p.format.width, depth=sum(p.sizes), init=[])
+        m.submodules.vector = vector
         read, write = vector.read_port(), vector.write_port()
         source, where = Signal(range(len(inputs))), Signal(range(sum(p.sizes)))
         position = Signal(range(len(p.order)))

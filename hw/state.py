@@ -45,7 +45,8 @@ class StatePipeline:
         self.advance = advance
         tiles = beats_of(size, lanes)
         self.layout = data.ArrayLayout(layout, lanes)
-        m.submodules.state = store = memory.Memory(shape=self.layout.size, depth=tiles, init=[])
+        store: memory.Memory = memory.Memory(shape=self.layout.size, depth=tiles, init=[])
+        m.submodules.state = store
         self._write, self._read = store.write_port(), store.read_port()
         self.tile = Signal(range(tiles))
         self.hazard = Signal()
@@ -105,12 +106,12 @@ class StatePipeline:
     def write_back(self, words: list[Mapping[str, Value]]) -> None:
         """Write the new state of every lane from the last stage; closes the pipeline."""
         m = self.m
-        word = Signal(self.layout)
+        word = data.View(self.layout, Signal(self.layout.size, name="new_state"))
         for k, fields in enumerate(words):
             m.d.comb += [word[k][name].eq(value) for name, value in fields.items()]
         m.d.comb += [
             self._write.addr.eq(self._now["tile"]),
-            self._write.data.eq(word),
+            self._write.data.eq(word.as_value()),
             self._write.en.eq(self._now["valid"] & self.advance),
         ]
         busy = [stage["valid"] & (stage["tile"] == self.tile) for stage in self._stages]

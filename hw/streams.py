@@ -15,9 +15,9 @@ from spikewright.sim.ports import Kind, Port
 def dense_layout(shape: Shape, lanes: int) -> data.StructLayout:
     """One beat of a vector: ``lanes`` elements, lowest index first.
 
-    ``last`` marks the last beat of a vector and ``first`` every beat of a frame's first step. On the
-    last beat of a vector ``end`` tells whether this is the frame's last step. A per-frame vector
-    has both. Lanes beyond the vector are ignored.
+    ``last`` marks the last beat of a vector and ``first`` every beat of a frame's first step. On
+    the last beat of a vector ``end`` tells whether this is the frame's last step. A per-frame
+    vector has both. Lanes beyond the vector are ignored.
     """
     return data.StructLayout(
         {"data": data.ArrayLayout(shape, lanes), "first": 1, "last": 1, "end": 1}

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Verilog and RTLIL of an accelerator; their size grows with structure, not with weights."""
 
-from amaranth.back import rtlil, verilog
+import amaranth.back.rtlil as rtlil
+import amaranth.back.verilog as verilog
 
 from spikewright.hw.accelerator import Accelerator, Top
 

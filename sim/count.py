@@ -40,6 +40,10 @@ class Count(Primitive):
             raise FormatError(f"Count steps must be a positive integer, not {self.steps!r}")
 
     @property
+    def most_steps(self) -> int | None:
+        return self.steps
+
+    @property
     def count_format(self) -> QFormat:
         """Format of a count."""
         return QFormat(width=self.steps.bit_length(), signed=False)

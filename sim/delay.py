@@ -36,6 +36,7 @@ class Delay(Primitive):
     per_step: ClassVar[bool] = True
     breaks_cycle: ClassVar[bool] = True
     serial: ClassVar[bool] = True
+    plays_ahead: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         if self.steps < 1:

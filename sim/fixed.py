@@ -20,7 +20,7 @@ class QFormat:
     Parameters
     ----------
     width : int
-        Total bits, the sign included, 1 to 64.
+        Total bits, the sign included, 1 to 64 (63 if unsigned).
     frac : int
         Fraction bits; one LSB is worth ``2**-frac``. May be negative or above ``width``.
     signed : bool
@@ -42,10 +42,10 @@ class QFormat:
     signed: bool = True
 
     def __post_init__(self) -> None:
-        if not 1 <= self.width <= MAX_WIDTH:
-            raise FormatError(
-                f"Format width must be between 1 and {MAX_WIDTH} bits, not {self.width!r}"
-            )
+        most = MAX_WIDTH if self.signed else MAX_WIDTH - 1
+        if not 1 <= self.width <= most:
+            what = "Format" if self.signed else "Unsigned format"
+            raise FormatError(f"{what} width must be between 1 and {most} bits, not {self.width!r}")
 
     @property
     def lo(self) -> int:
@@ -70,8 +70,13 @@ class QFormat:
         FormatError
             If a value rounds to a code outside the format; clip first where that is meant.
         """
-        codes = np.floor(np.ldexp(np.asarray(values, np.float64), self.frac) + 0.5)
-        outside = ~((codes >= self.lo) & (codes <= self.hi))
+        with np.errstate(over="ignore", invalid="ignore"):
+            scaled = np.ldexp(np.asarray(values, np.float64), self.frac)
+            # Not floor(x + 0.5), whose sum is rounded just below a tie and above 2**52.
+            codes = np.floor(scaled)
+            codes += scaled - codes >= 0.5
+        # Compared below hi + 1: a float holds that power of two, but not hi itself at 64 bits.
+        outside = ~((codes >= self.lo) & (codes < self.hi + 1))
         if outside.any():
             worst = np.asarray(values, np.float64)[outside].ravel()[0]
             raise FormatError(
@@ -116,8 +121,9 @@ def round_half_up(codes: NDArray[np.int64], shift: ArrayLike) -> NDArray[np.int6
     """
     shift = np.asarray(shift, np.int64)
     right, left = np.maximum(shift, 0), np.maximum(-shift, 0)
-    half = np.where(right > 0, np.int64(1) << np.maximum(right - 1, 0), 0)
-    rounded: NDArray[np.int64] = ((codes << left) + half) >> right
+    # The bit below the new LSB is the half: adding it after the shift cannot overflow.
+    half = np.where(right > 0, codes >> np.maximum(right - 1, 0) & 1, 0)
+    rounded: NDArray[np.int64] = ((codes << left) >> right) + half
     return rounded
 
 
@@ -134,7 +140,7 @@ def format_for(lo: int, hi: int, frac: int = 0) -> QFormat:
     >>> format_for(-128, 127)
     QFormat(width=8, frac=0, signed=True)
     """
-    width = max(int(hi).bit_length(), (-int(lo) - 1).bit_length() if lo < 0 else 0) + 1
+    width = max((code if code >= 0 else ~code).bit_length() for code in (int(lo), int(hi))) + 1
     if width > MAX_WIDTH:
         raise FormatError(
             f"Accumulator would need {width} bits, and {MAX_WIDTH} is the limit: "

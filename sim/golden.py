@@ -35,9 +35,10 @@ def run(
     Raises
     ------
     DataError
-        If an input is missing, of a wrong shape or outside its format.
+        If an input is missing, of a wrong shape, not of integers or outside its format.
     """
     batch, steps = check_inputs(program, inputs)
+    inputs = {name: inputs[name].astype(np.int64) for name in program.inputs}
     state = {} if state is None else state
     for node in program.order:
         state.setdefault(node.name, node.primitive.init_state(batch))
@@ -54,14 +55,14 @@ def run(
 
 
 def _step(program: Program, state: dict[str, State], now: dict[str, Codes]) -> None:
-    pending: list[Node] = []
+    delays = [node for node in program.order if node.primitive.breaks_cycle]
+    # Every Delay speaks before any node runs, for those that read it may come before it in order.
+    for node in delays:
+        now[f"{node.name}.{_only_port(node)}"] = state[node.name]["line"][:, 0]
     for node in program.order:
-        if node.primitive.breaks_cycle:
-            now[f"{node.name}.{_only_port(node)}"] = state[node.name]["line"][:, 0]
-            pending.append(node)
-            continue
-        _advance(program, node, state, now)
-    for node in pending:
+        if not node.primitive.breaks_cycle:
+            _advance(program, node, state, now)
+    for node in delays:
         _advance(program, node, state, now)
 
 
@@ -90,13 +91,15 @@ def check_inputs(program: Program, inputs: Mapping[str, Codes]) -> tuple[int, in
     Raises
     ------
     DataError
-        If an input is missing, of a wrong shape or outside its format.
+        If an input is missing, of a wrong shape, not of integers or outside its format.
     """
     batches, lengths = set(), set()
     for name, given in program.inputs.items():
         if name not in inputs:
             raise DataError(f"Input {name!r} must be given: the program has {list(program.inputs)}")
         value = inputs[name]
+        if value.dtype.kind not in "iu":
+            raise DataError(f"Input {name!r} must hold integer codes, not {value.dtype}")
         shape = (given.port.size,) if given.rate is Rate.FRAME else ("steps", given.port.size)
         if value.ndim != len(shape) + 1 or value.shape[-1] != given.port.size:
             wanted = ", ".join(map(str, ("frames", *shape)))
@@ -115,4 +118,9 @@ def check_inputs(program: Program, inputs: Mapping[str, Codes]) -> tuple[int, in
     steps = lengths.pop() if lengths else program.steps or 1
     if program.steps is not None and not 1 <= steps <= program.steps:
         raise DataError(f"Frame must have 1 to {program.steps} steps, not {steps}")
+    if program.steps not in (None, steps) and not program.may_end_early:
+        raise DataError(
+            f"Frame must have {program.steps} steps, not {steps}: only a program with one per-step "
+            "input and without Hold or Delay can end a frame early"
+        )
     return batches.pop(), steps

@@ -23,6 +23,7 @@ class Hold(Primitive):
     format: QFormat
 
     crossing: ClassVar[tuple[Rate, Rate] | None] = (Rate.FRAME, Rate.STEP)
+    plays_ahead: ClassVar[bool] = True
 
     def ports(self) -> Ports:
         port = Port(size=self.size, format=self.format)

@@ -19,6 +19,7 @@ from spikewright.sim.primitive import (
     TensorSpec,
     check_choice,
     check_range,
+    tensor_table,
 )
 
 MAX_REFRACTORY = 255
@@ -112,6 +113,7 @@ class Lif(Primitive):
         if self.lower is not None:
             check_range("Lif lower clamp", self.lower, self.membrane.lo, self.membrane.hi)
         self._check_adaptation()
+        _ = self.tensors()
 
     def _check_adaptation(self) -> None:
         named = [self.adaptation_leak, self.adaptation_step]
@@ -123,8 +125,8 @@ class Lif(Primitive):
             raise FormatError("Lif with adaptation must name adaptation_leak and adaptation_step")
         if self.adaptation.frac != self.membrane.frac or self.adaptation.width > MAX_MEMBRANE:
             raise FormatError(
-                f"Lif adaptation must have the membrane's {self.membrane.frac} fraction bits and at "
-                f"most {MAX_MEMBRANE} bits, not {self.adaptation}"
+                f"Lif adaptation must have the membrane's {self.membrane.frac} fraction bits and "
+                f"at most {MAX_MEMBRANE} bits, not {self.adaptation}"
             )
 
     @property
@@ -142,16 +144,16 @@ class Lif(Primitive):
 
     def tensors(self) -> dict[str, TensorSpec]:
         shape = (self.size,) if self.per_neuron else (1,)
-        specs = {
-            self.leak: TensorSpec(shape, leak_format(self.leak_frac)),
-            self.threshold: TensorSpec(shape, self.membrane),
-        }
-        if self.reset_name is not None:
-            specs[self.reset_name] = TensorSpec(shape, self.membrane)
-        if self.adaptation_leak is not None and self.adaptation_step is not None:
-            specs[self.adaptation_leak] = TensorSpec(shape, leak_format(self.leak_frac))
-            specs[self.adaptation_step] = TensorSpec(shape, self.membrane)
-        return specs
+        leak = TensorSpec(shape, leak_format(self.leak_frac))
+        voltage = TensorSpec(shape, self.membrane)
+        return tensor_table(
+            "Lif",
+            (self.leak, leak),
+            (self.threshold, voltage),
+            (self.reset_name, voltage),
+            (self.adaptation_leak, leak),
+            (self.adaptation_step, voltage),
+        )
 
     def init_state(self, batch: int) -> State:
         names = ["v"]

@@ -15,6 +15,7 @@ from spikewright.sim.primitive import (
     Tensors,
     TensorSpec,
     check_range,
+    tensor_table,
 )
 
 MAX_PARAMETER_WIDTH = 32
@@ -43,7 +44,8 @@ class MatVec(Primitive):
     Raises
     ------
     FormatError
-        If a size is not positive, a parameter is wider than 32 bits or the accumulator than 64.
+        If a size is not positive, a parameter is wider than 32 bits or the accumulator than
+        64, or weights and biases have one name.
     """
 
     rows: int
@@ -64,7 +66,7 @@ class MatVec(Primitive):
                 )
         check_range("Weight width", self.weight_format.width, 1, MAX_PARAMETER_WIDTH)
         check_range("Bias width", self.bias_width, 1, MAX_PARAMETER_WIDTH)
-        _ = self.accumulator
+        _ = self.accumulator, self.tensors()
 
     @property
     def bias_format(self) -> QFormat:
@@ -88,10 +90,11 @@ class MatVec(Primitive):
         )
 
     def tensors(self) -> dict[str, TensorSpec]:
-        specs = {self.weight: TensorSpec((self.rows, self.columns), self.weight_format)}
-        if self.bias is not None:
-            specs[self.bias] = TensorSpec((self.rows,), self.bias_format)
-        return specs
+        return tensor_table(
+            type(self).__name__,
+            (self.weight, TensorSpec((self.rows, self.columns), self.weight_format)),
+            (self.bias, TensorSpec((self.rows,), self.bias_format)),
+        )
 
     def step(
         self, tensors: Tensors, state: State, *inputs: Codes

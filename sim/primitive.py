@@ -28,6 +28,9 @@ class TensorSpec:
     shape: tuple[int, ...]
     format: QFormat
 
+    def __str__(self) -> str:
+        return f"{self.shape} of {self.format}"
+
 
 @dataclass(frozen=True)
 class Ports:
@@ -50,12 +53,16 @@ class Primitive(ABC):
         Whether its output in a step is independent of its input in that step.
     serial
         Whether gateware takes its input one element a beat; such streams are probe points.
+    plays_ahead
+        Whether gateware gives a step's output before that step's input has come, and so must know
+        how many steps a frame has.
     """
 
     crossing: ClassVar[tuple[Rate, Rate] | None] = None
     per_step: ClassVar[bool] = False
     breaks_cycle: ClassVar[bool] = False
     serial: ClassVar[bool] = False
+    plays_ahead: ClassVar[bool] = False
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -65,6 +72,11 @@ class Primitive(ABC):
     @abstractmethod
     def ports(self) -> Ports:
         """Inputs and outputs, in the order of ``step``'s arguments and results."""
+
+    @property
+    def most_steps(self) -> int | None:
+        """Most steps that a frame may have, if there is a limit."""
+        return None
 
     def tensors(self) -> dict[str, TensorSpec]:
         """Tensors read, by name in the program."""
@@ -101,6 +113,24 @@ def _to_json(value: Any) -> Any:
     if isinstance(value, tuple):
         return [_to_json(item) for item in value]
     return value
+
+
+def tensor_table(what: str, *specs: tuple[str | None, TensorSpec]) -> dict[str, TensorSpec]:
+    """Specs by name; unnamed tensors are left out, and one name may serve several roles.
+
+    Raises
+    ------
+    FormatError
+        If the roles of one name differ in shape or format.
+    """
+    table: dict[str, TensorSpec] = {}
+    for name, spec in specs:
+        if name is not None and table.setdefault(name, spec) != spec:
+            raise FormatError(
+                f"{what} tensor {name} must have one shape and format, "
+                f"not {table[name]} and {spec}"
+            )
+    return table
 
 
 def check_choice(what: str, value: object, choices: tuple[object, ...]) -> None:

@@ -3,6 +3,7 @@
 
 import hashlib
 import json
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -13,6 +14,7 @@ import numpy as np
 from spikewright.sim.errors import ProgramError
 from spikewright.sim.ports import Kind, Port, Rate
 from spikewright.sim.primitive import Codes, Primitive, TensorSpec
+from spikewright.sim.rates import rates_of
 
 HASH_BITS = 64
 """Bits of a hash as hardware holds it."""
@@ -73,8 +75,8 @@ class Program:
     def __post_init__(self) -> None:
         if self.steps is not None and self.steps < 1:
             raise ProgramError(f"Steps per frame must be a positive integer, not {self.steps!r}")
-        if not self.dt > 0:
-            raise ProgramError(f"Time step must be above 0 s, not {self.dt!r}")
+        if not 0 < self.dt < math.inf:
+            raise ProgramError(f"Time step must be above 0 s and finite, not {self.dt!r}")
         names = [*self.inputs, *(node.name for node in self.nodes)]
         for name in names:
             if names.count(name) > 1 or not name or "." in name:
@@ -88,8 +90,6 @@ class Program:
             self.port(reference)
         _ = self.rates
         self._check_tensors()
-
-    # The graph
 
     @cached_property
     def by_name(self) -> dict[str, Node]:
@@ -106,9 +106,9 @@ class Program:
         """
         if reference in self.inputs:
             return self.inputs[reference].port
-        name, _, port = reference.partition(".")
+        name, dot, port = reference.partition(".")
         outputs = self.by_name[name].primitive.ports().outputs if name in self.by_name else {}
-        if not port and outputs:
+        if not dot and outputs:
             return next(iter(outputs.values()))
         if port not in outputs:
             raise ProgramError(
@@ -161,44 +161,27 @@ class Program:
 
     @cached_property
     def rates(self) -> dict[str, Rate]:
-        """Rate of each input and of each node's outputs.
+        """Rate of each input and of each node's outputs, as :func:`rates_of` finds them."""
+        inputs = {name: given.rate for name, given in self.inputs.items()}
+        return rates_of(inputs, self.order, streaming=self.steps is None)
 
-        Raises
-        ------
-        ProgramError
-            If a node's inputs have different rates or a rate that it cannot take.
+    @property
+    def may_end_early(self) -> bool:
+        """Whether the host may end a frame before its last step.
+
+        It may where a single per-step input brings the steps, whose last word then tells all
+        there is to tell, and no primitive plays ahead of it.
         """
-        rates = {name: value.rate for name, value in self.inputs.items()}
-        for node in self.order:
-            if node.primitive.breaks_cycle:
-                rates[node.name] = Rate.STEP
-        for node in self.order:
-            given = {rates[reference.partition(".")[0]] for reference in node.inputs}
-            rates[node.name] = self._rate_out(node, given)
-        if self.steps is None and Rate.FRAME in rates.values():
-            name = next(name for name, rate in rates.items() if rate is Rate.FRAME)
-            raise ProgramError(
-                f"Stream program must be per step throughout, but {name} is per frame"
-            )
-        return rates
-
-    def _rate_out(self, node: Node, given: set[Rate]) -> Rate:
-        primitive = node.primitive
-        kind = type(primitive).__name__
-        if len(given) > 1:
-            raise ProgramError(f"{node.name} ({kind}) must have inputs of one rate: use a Hold")
-        (rate,) = given
-        if primitive.crossing is not None:
-            wanted, out = primitive.crossing
-        else:
-            wanted, out = (Rate.STEP, Rate.STEP) if primitive.per_step else (rate, rate)
-        if rate is not wanted:
-            raise ProgramError(
-                f"{node.name} ({kind}) must have a per-{wanted.value} input, not per-{rate.value}"
-            )
-        return out
+        per_step = [given for given in self.inputs.values() if given.rate is Rate.STEP]
+        ahead = any(node.primitive.plays_ahead for node in self.nodes)
+        return self.steps is not None and len(per_step) == 1 and not ahead
 
     def _check_node(self, node: Node) -> None:
+        most = node.primitive.most_steps
+        if most is not None and self.steps is not None and self.steps > most:
+            raise ProgramError(
+                f"{node.name} must be made for {self.steps} steps a frame, not for {most}"
+            )
         ports = node.primitive.ports().inputs
         if len(ports) != len(node.inputs):
             raise ProgramError(f"{node.name} must have {len(ports)} inputs, not {len(node.inputs)}")
@@ -226,8 +209,6 @@ class Program:
                 if reference in outputs or (readers and (serial or described.kind is Kind.EVENT)):
                     found.append(reference)
         return tuple(found)
-
-    # Tensors
 
     @cached_property
     def tensor_specs(self) -> dict[str, TensorSpec]:
@@ -265,24 +246,22 @@ class Program:
         """Nodes that read a tensor."""
         return (node for node in self.order if tensor in node.primitive.tensors())
 
-    # Identity
-
     def structure(self) -> dict[str, Any]:
         """Everything but the tensors' values and the metadata, as JSON values."""
+        # Lists, because packets follow the order of inputs and outputs.
         return {
             "dt": self.dt,
             "steps": self.steps,
-            "inputs": {
-                name: {
+            "inputs": [
+                {
+                    "name": name,
                     "size": given.port.size,
-                    "width": given.port.format.width,
-                    "frac": given.port.format.frac,
-                    "signed": given.port.format.signed,
+                    **vars(given.port.format),
                     "kind": given.port.kind.value,
                     "rate": given.rate.value,
                 }
                 for name, given in self.inputs.items()
-            },
+            ],
             "nodes": [
                 {
                     "name": node.name,
@@ -291,7 +270,7 @@ class Program:
                 }
                 for node in self.nodes
             ],
-            "outputs": dict(self.outputs),
+            "outputs": [list(item) for item in self.outputs.items()],
         }
 
     @cached_property

@@ -23,6 +23,17 @@ FORMAT_VERSION = 1
 
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 
+# A changed byte of a zip can ask for encryption, a later version or a place before the file's start.
+_NO_PROGRAM = (
+    zipfile.BadZipFile,
+    zlib.error,
+    json.JSONDecodeError,
+    KeyError,
+    EOFError,
+    OSError,
+    RuntimeError,
+)
+
 
 def save_program(program: Program, path: str | os.PathLike[str]) -> Path:
     """Write a program to a ``.spk`` file; the same program gives the same bytes."""
@@ -73,7 +84,7 @@ def load_program(path: str | os.PathLike[str]) -> Program:
         program = _program(head, tensors)
     except FileError:
         raise
-    except (zipfile.BadZipFile, KeyError, EOFError, zlib.error, json.JSONDecodeError) as error:
+    except _NO_PROGRAM as error:
         raise FileError(
             f"Program file {path} is truncated or not a program: quantize again ({error})"
         ) from None
@@ -89,12 +100,12 @@ def load_program(path: str | os.PathLike[str]) -> Program:
 def _program(head: dict[str, Any], tensors: dict[str, Codes]) -> Program:
     structure = head["structure"]
     return Program(
-        inputs={name: _input(given) for name, given in structure["inputs"].items()},
+        inputs={given["name"]: _input(given) for given in structure["inputs"]},
         nodes=tuple(
             Node(node["name"], primitive_from(node["primitive"]), tuple(node["inputs"]))
             for node in structure["nodes"]
         ),
-        outputs=structure["outputs"],
+        outputs=dict(structure["outputs"]),
         tensors=tensors,
         dt=structure["dt"],
         steps=structure["steps"],

@@ -58,7 +58,7 @@ class Network:
     FormatError
         If the sizes of neighbouring layers differ.
     ProgramError
-        If the kinds of the layers do not follow each other as above, or an option is wrong.
+        If the layers do not follow each other as above, or an option is wrong.
 
     Examples
     --------
@@ -105,14 +105,13 @@ class Network:
         encoding: str = "current",
         seed: int = 0,
     ) -> Self:
-        """Build a network from its sizes, such as "784-128-10".
+        """Build a network from its sizes.
 
         Parameters
         ----------
         spec : str
-            Layer sizes, inputs first, joined by dashes.
+            Layer sizes, inputs first, joined by dashes, such as "784-128-10".
         neuron : {"relu", "lif"}
-            Neurons of the hidden layers.
         tau, threshold, reset
             Of the neurons, see :class:`~spikewright.learn.layers.Lif`; unused for "relu".
         dt, steps, encoding, readout, seed
@@ -178,7 +177,7 @@ class Network:
 
         With a held current the first Dense layer has none: its output is the current of all steps.
         """
-        runs = [[_frames_first(out.data) for out in run.outputs] for run in self._run(x)]
+        runs = [[_frames_first(out) for out in run.outputs] for run in self._run(x)]
         return [np.concatenate(parts) for parts in zip(*runs, strict=True)]
 
     def check_samples(self, x: Any, *, name: str = "x") -> NDArray[np.float32]:
@@ -297,5 +296,5 @@ class Network:
             size = layer.n_out or size
 
 
-def _frames_first(array: Array) -> Array:
-    return (array.swapaxes(0, 1) if array.ndim == 3 else array).copy()
+def _frames_first(output: Value) -> Array:
+    return (output.data.swapaxes(0, 1) if output.data.ndim == 3 else output.data).copy()

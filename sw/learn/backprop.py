@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Training by gradients: ``fit`` and the rule of backpropagation."""
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -9,7 +10,16 @@ from numpy.typing import NDArray
 
 from spikewright.learn.losses import LOSSES
 from spikewright.learn.tape import Array, Recording, Value
-from spikewright.learn.training import RATES, History, Options, Progress, Rule, Step, Training
+from spikewright.learn.training import (
+    RATES,
+    UPDATES,
+    History,
+    Options,
+    Progress,
+    Rule,
+    Step,
+    Training,
+)
 from spikewright.network import Network
 from spikewright.sim.errors import DataError, ProgramError
 
@@ -57,7 +67,7 @@ def fit(
     y: Any,
     *,
     rule: str = "backprop",
-    epochs: int = 20,
+    epochs: int | None = None,
     batch: int = 64,
     optimiser: str = "adam",
     learning_rate: float | None = None,
@@ -80,8 +90,8 @@ def fit(
         Class labels, or targets for ``loss="mse"``.
     rule : str
         A name in :data:`RULES`.
-    epochs : int
-        Passes over the training samples.
+    epochs : int, optional
+        Passes over the training samples; enough for 4000 updates if not given.
     batch : int
         Frames per update.
     optimiser : {"adam", "sgd"}
@@ -115,11 +125,17 @@ def fit(
         If samples or labels do not fit the network, or training diverges.
     ProgramError
         If an option is wrong.
+
+    Notes
+    -----
+    Set the environment variable ``OPENBLAS_NUM_THREADS=1`` before NumPy is imported: products of
+    this size run up to ten times slower where BLAS threads wait for each other on a busy machine.
     """
     if rule not in RULES:
         raise ProgramError(f"Rule must be {' or '.join(RULES)}, not {rule!r}")
+    samples = network.check_samples(x)
     options = Options(
-        epochs=epochs,
+        epochs=_epochs(len(samples), batch, validation) if epochs is None else epochs,
         batch=batch,
         optimiser=optimiser,
         learning_rate=RATES.get(optimiser, 1.0) if learning_rate is None else learning_rate,
@@ -130,9 +146,14 @@ def fit(
         validation=validation,
         patience=patience,
     )
-    samples = network.check_samples(x)
     targets = _targets(network, y, len(samples), loss)
     return Training(network, RULES[rule](network, loss), samples, targets, options, progress).run()
+
+
+def _epochs(frames: int, batch: int, validation: float) -> int:
+    """Epochs that make :data:`UPDATES` updates; wrong options give any number."""
+    trained = math.floor(frames * (1 - validation))
+    return math.ceil(UPDATES / max(1, math.ceil(trained / max(1, batch))))
 
 
 def _targets(network: Network, y: Any, length: int, loss: str) -> Array:

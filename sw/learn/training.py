@@ -25,6 +25,9 @@ Progress = Callable[[int, int, History], None]
 RATES = {"adam": 3e-3, "sgd": 0.1}
 """Learning rate of each optimiser where none is given."""
 
+UPDATES = 4000
+"""Updates that the epochs make at least where their number is not given."""
+
 DECAYS = ("cosine", "none")
 """How the learning rate falls."""
 

@@ -156,8 +156,10 @@ def test_python_objects_are_not_unpickled(tmp_path: Path) -> None:
         (
             "6-3",
             {"x_test": np.full((2, 6), -0.5)},
-            "Rate coding needs values from 0 to 1, and x_test holds -0.5 to -0.5: "
-            'scale it or use encoding="current"',
+            (
+                "Rate coding needs values from 0 to 1, and x_test holds -0.5 to -0.5: "
+                'scale it or use encoding="current"'
+            ),
         ),
     ],
 )
@@ -173,6 +175,7 @@ def test_data_that_fit_pass() -> None:
 
 
 def test_digits_are_split_by_class_and_seed() -> None:
+    pytest.importorskip("sklearn")
     data, same, other = digits(), digits(), digits(seed=1)
     assert (len(data.x_train), len(data.x_test), data.features, data.classes) == (1438, 359, 64, 10)
     assert (data.x_train.min(), data.x_train.max()) == (0, 1)

@@ -177,7 +177,7 @@ def test_altered_and_foreign_files_are_refused(tmp_path: Path) -> None:
     network = Network.from_spec("6-5-3")
     network.save(path)
     content = bytearray(path.read_bytes())
-    at = content.index(network.parameters()[0].tobytes())
+    at = content.index(network.parameters()[0].tobytes("A"))
     content[at] ^= 1
     path.write_bytes(content)
     refused(path)
@@ -249,14 +249,18 @@ def _saved(path: Path) -> Path:
         (
             lambda: Network([Dense(4, 3), Lif(3)]),
             ProgramError,
-            'Layers must alternate Dense and Lif and end in Leaky (readout="membrane"), '
-            "not Dense, Lif",
+            (
+                'Layers must alternate Dense and Lif and end in Leaky (readout="membrane"), '
+                "not Dense, Lif"
+            ),
         ),
         (
             lambda: Network([Dense(4, 3), Leaky(3)], readout="count"),
             ProgramError,
-            'Layers must alternate Dense and Lif and end in Lif (readout="count"), '
-            "not Dense, Leaky",
+            (
+                'Layers must alternate Dense and Lif and end in Lif (readout="count"), '
+                "not Dense, Leaky"
+            ),
         ),
         (
             lambda: Network([Dense(4, 3)], readout="first"),
@@ -298,8 +302,10 @@ def _saved(path: Path) -> Path:
                 np.full((2, 4), 1.5)
             ),
             DataError,
-            "Rate coding needs values from 0 to 1, and x holds 1.5 to 1.5: "
-            'scale it or use encoding="current"',
+            (
+                "Rate coding needs values from 0 to 1, and x holds 1.5 to 1.5: "
+                'scale it or use encoding="current"'
+            ),
         ),
     ],
 )

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
+import math
 import re
 from typing import Any
 
@@ -12,9 +13,8 @@ from spikewright.learn.training import History
 from spikewright.network import Network
 from spikewright.sim.errors import DataError, ProgramError
 
-RNG = np.random.default_rng(0)
-X = RNG.random((150, 6), np.float32)
-Y = (X @ RNG.normal(size=(6, 3))).argmax(1)
+X = np.random.default_rng(0).random((150, 6), np.float32)
+Y = (X @ np.random.default_rng(1).normal(size=(6, 3))).argmax(1)
 
 
 def weights(network: Network) -> list[np.ndarray]:
@@ -68,6 +68,12 @@ def test_history_and_progress_tell_every_epoch() -> None:
     assert more[0]["validation_loss"] is more[0]["validation_accuracy"] is None
 
 
+def test_epochs_default_to_enough_updates() -> None:
+    batches = 3
+    history = fit(Network.from_spec("6-3"), X, Y, batch=50)
+    assert len(history) == math.ceil(4000 / batches)
+
+
 def test_early_stopping_restores_the_best_parameters() -> None:
     def train(epochs: int, patience: int | None) -> tuple[Network, History]:
         network = Network.from_spec("6-32-3")
@@ -92,8 +98,7 @@ def test_mse_learns_targets_and_labels() -> None:
     assert history[-1]["validation_loss"] < 0.01 * targets.var()
     assert history[-1]["train_accuracy"] is None
     classifier = Network.from_spec("6-16-3")
-    history = fit(classifier, X, Y, loss="mse", epochs=60, learning_rate=0.02)
-    assert history[-1]["train_accuracy"] is None or history[-1]["train_accuracy"] > 0.9
+    fit(classifier, X, Y, loss="mse", epochs=60, learning_rate=0.02)
     assert classifier.accuracy(X, Y) > 0.9
 
 
@@ -109,12 +114,13 @@ def test_every_spiking_variant_learns(readout: str, reset: str, encoding: str) -
 
 
 def test_defaults_learn_the_digits() -> None:
-    data = digits(seed=1)
+    pytest.importorskip("sklearn")
+    data = digits(seed=3)
     relu = Network.from_spec("64-32-10")
-    fit(relu, data.x_train, data.y_train, epochs=100)
-    assert relu.accuracy(data.x_test, data.y_test) >= 0.97
+    fit(relu, data.x_train, data.y_train)
+    assert relu.accuracy(data.x_test, data.y_test) >= 0.975
     spiking = Network([Dense(64, 64), Lif(64), Dense(64, 10), Leaky(10)])
-    fit(spiking, data.x_train, data.y_train, epochs=30)
+    fit(spiking, data.x_train, data.y_train, epochs=60)
     assert spiking.accuracy(data.x_test, data.y_test) >= 0.97
 
 
@@ -153,8 +159,10 @@ def test_options_are_checked(options: dict[str, Any], sentence: str) -> None:
             X[:1],
             Y[:1],
             {},
-            "Validation share 0.1 of 1 samples leaves none to train on: "
-            "give more samples or a smaller share",
+            (
+                "Validation share 0.1 of 1 samples leaves none to train on: "
+                "give more samples or a smaller share"
+            ),
         ),
         (
             X,

@@ -1,0 +1,334 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A UART that carries an accelerator's registers and streams, for boards without a processor.
+
+A command is an opcode byte, two bytes (an address or a number of words) and words; the answer is
+words and one status byte. Everything is little-endian, each byte is sent as 8N1.
+
+=========  =============  ===========  ============
+opcode     two bytes      words        answer words
+=========  =============  ===========  ============
+WRITE      byte address   1            0
+READ       byte address   0            1
+SEND       count          count        0
+SEND_LAST  count          count        0
+RECEIVE    count          0            count
+=========  =============  ===========  ============
+
+SEND_LAST ends its last word's packet (TLAST). An answer with status TIMEOUT may have fewer words.
+There is no checksum: this is the least that makes a bitstream usable, not a robust link.
+"""
+
+from enum import IntEnum
+
+from amaranth import C, Cat, Module, Signal, Value
+from amaranth.build import Platform
+from amaranth.lib import fifo, stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from spikewright.hw.axi import AxiLite, AxiStream
+from spikewright.sim.errors import FormatError
+
+SEND_BUFFER = 512
+"""Words that may be sent while the accelerator takes none: one block RAM."""
+TIMEOUT_CYCLES = 1 << 24
+"""Clock cycles of silence after which a command is given up."""
+MIN_DIVISOR = 8
+"""Fewest clock cycles of a bit: sampling is at worst 1/8 bit off its middle."""
+
+
+class Opcode(IntEnum):
+    """First byte of a command."""
+
+    WRITE = 1
+    READ = 2
+    SEND = 3
+    SEND_LAST = 4
+    RECEIVE = 5
+
+
+class Status(IntEnum):
+    """Last byte of an answer.
+
+    REFUSED: the register access had an error. OVERRUN: words sent were lost, because the buffer was
+    full; reset the accelerator. TIMEOUT: the command's next byte, or a word to receive, did not
+    come. UNKNOWN: there is no such opcode.
+    """
+
+    OK = 0
+    REFUSED = 1
+    OVERRUN = 2
+    TIMEOUT = 3
+    UNKNOWN = 4
+
+
+def bit_cycles(clock_hz: float, baud: int) -> int:
+    """Clock cycles of a bit.
+
+    Raises
+    ------
+    FormatError
+        If the clock is below 8 times the rate or the rounded rate is over 2 % off.
+    """
+    divisor = round(clock_hz / baud)
+    if divisor < MIN_DIVISOR:
+        raise FormatError(
+            f"Baud rate must be at most an eighth of the {clock_hz / 1e6:g} MHz clock, not {baud}"
+        )
+    if abs(clock_hz / divisor / baud - 1) > 0.02:
+        raise FormatError(
+            f"Baud rate must divide the {clock_hz / 1e6:g} MHz clock to within 2 %, not {baud}"
+        )
+    return divisor
+
+
+class UartReceiver(wiring.Component):
+    """Bytes from a line. A byte comes in the middle of its stop bit; one without that is dropped.
+
+    Parameters
+    ----------
+    divisor : int
+        Clock cycles of a bit.
+
+    Members
+    -------
+    rx : In(1)
+        The line, in this clock domain.
+    data : Out(8), valid : Out(1)
+        A byte, for one cycle.
+    """
+
+    rx: Signal
+    data: Signal
+    valid: Signal
+
+    def __init__(self, divisor: int):
+        self.divisor = divisor
+        super().__init__({"rx": In(1, init=1), "data": Out(8), "valid": Out(1)})
+
+    def elaborate(self, platform: Platform | None) -> Module:
+        """Generate the gateware."""
+        m = Module()
+        timer, bit = Signal(range(self.divisor)), Signal(range(10))
+        busy = Signal()
+        m.d.sync += [self.valid.eq(0), timer.eq(timer - 1)]
+        with m.If(~busy):
+            m.d.sync += [busy.eq(~self.rx), bit.eq(0), timer.eq(self.divisor // 2 - 1)]
+        with m.Elif(timer == 0):
+            m.d.sync += [timer.eq(self.divisor - 1), bit.eq(bit + 1)]
+            with m.If(bit == 0):
+                m.d.sync += busy.eq(~self.rx)
+            with m.Elif(bit == 9):
+                m.d.sync += [busy.eq(0), self.valid.eq(self.rx)]
+            with m.Else():
+                m.d.sync += self.data.eq(Cat(self.data[1:], self.rx))
+        return m
+
+
+class UartTransmitter(wiring.Component):
+    """Bytes to a line; one byte every ten bits.
+
+    Parameters
+    ----------
+    divisor : int
+        Clock cycles of a bit.
+
+    Members
+    -------
+    i : In(stream of 8 bits)
+    tx : Out(1)
+    """
+
+    i: stream.Interface
+    tx: Signal
+
+    def __init__(self, divisor: int):
+        self.divisor = divisor
+        super().__init__({"i": In(stream.Signature(8)), "tx": Out(1, init=1)})
+
+    def elaborate(self, platform: Platform | None) -> Module:
+        """Generate the gateware."""
+        m = Module()
+        timer, left = Signal(range(self.divisor)), Signal(range(11))
+        bits = Signal(9, init=0x1FF)
+        m.d.comb += self.i.ready.eq(left == 0)
+        with m.If(left == 0):
+            m.d.sync += timer.eq(self.divisor - 1)
+            with m.If(self.i.valid):
+                m.d.sync += [self.tx.eq(0), bits.eq(Cat(self.i.payload, 1)), left.eq(10)]
+        with m.Elif(timer == 0):
+            m.d.sync += [timer.eq(self.divisor - 1), left.eq(left - 1)]
+            m.d.sync += Cat(self.tx, bits).eq(Cat(bits, 1))
+        with m.Else():
+            m.d.sync += timer.eq(timer - 1)
+        return m
+
+
+class SerialBridge(wiring.Component):
+    """Serves the commands of this module, one at a time.
+
+    Parameters
+    ----------
+    divisor : int
+        Clock cycles of a bit, see :func:`bit_cycles`.
+    timeout : int
+        Clock cycles.
+
+    Members
+    -------
+    rx : In(1), tx : Out(1)
+        The line from and to the host, in this clock domain.
+    axi : Out(AxiLite)
+    o : Out(AxiStream)
+        Words sent.
+    i : In(AxiStream)
+        Words to receive; TLAST is not told to the host.
+    failed : Out(1)
+        Whether the last status was not OK.
+    """
+
+    rx: Signal
+    tx: Signal
+    axi: wiring.PureInterface
+    o: wiring.PureInterface
+    i: wiring.PureInterface
+    failed: Signal
+
+    def __init__(self, divisor: int, *, timeout: int = TIMEOUT_CYCLES):
+        self.divisor = divisor
+        self.timeout = timeout
+        super().__init__(
+            {
+                "rx": In(1, init=1),
+                "tx": Out(1, init=1),
+                "axi": Out(AxiLite),
+                "o": Out(AxiStream),
+                "i": In(AxiStream),
+                "failed": Out(1),
+            }
+        )
+
+    def elaborate(self, platform: Platform | None) -> Module:
+        """Generate the gateware."""
+        m = Module()
+        m.submodules.receiver = receiver = UartReceiver(self.divisor)
+        m.submodules.transmitter = transmitter = UartTransmitter(self.divisor)
+        m.submodules.buffer = buffer = fifo.SyncFIFOBuffered(width=33, depth=SEND_BUFFER)
+        opcode, argument, status = Signal(8), Signal(16), Signal(Status)
+        word, byte, silence = Signal(32), Signal(2), Signal(range(self.timeout))
+        came, given = receiver.valid, transmitter.i
+        final = argument == 1
+        m.d.comb += [
+            receiver.rx.eq(self.rx),
+            self.tx.eq(transmitter.tx),
+            self.failed.eq(status != Status.OK),
+            self.axi.awaddr.eq(argument),
+            self.axi.araddr.eq(argument),
+            self.axi.wdata.eq(word),
+            self.axi.wstrb.eq(0xF),
+            Cat(self.o.tdata, self.o.tlast).eq(buffer.r_data),
+            self.o.tkeep.eq(0xF),
+            self.o.tvalid.eq(buffer.r_rdy),
+            buffer.r_en.eq(self.o.tready),
+            buffer.w_data.eq(Cat(word, final & (opcode == Opcode.SEND_LAST))),
+        ]
+        m.d.sync += silence.eq(0)
+        with m.FSM():
+            with m.State("OPCODE"):
+                with m.If(came):
+                    m.d.sync += [opcode.eq(receiver.data), byte.eq(0)]
+                    m.next = "ARGUMENT"
+            with m.State("ARGUMENT"):
+                with m.If(came):
+                    m.d.sync += [argument.eq(Cat(argument[8:], receiver.data)), byte.eq(byte + 1)]
+                    with m.If(byte == 1):
+                        m.next = "START"
+                self._wait(m, silence, came, status)
+            with m.State("START"):
+                m.d.sync += [byte.eq(0), status.eq(Status.OK)]
+                self._start(m, opcode, argument, status)
+            with m.State("TAKE"):
+                with m.If(came):
+                    m.d.sync += [word.eq(Cat(word[8:], receiver.data)), byte.eq(byte + 1)]
+                    with m.If(byte == 3):
+                        m.next = "BUFFER"
+                        with m.If(opcode == Opcode.WRITE):
+                            m.next = "WRITE"
+                self._wait(m, silence, came, status)
+            with m.State("BUFFER"):
+                m.d.comb += buffer.w_en.eq(1)
+                m.d.sync += argument.eq(argument - 1)
+                with m.If(~buffer.w_rdy):
+                    m.d.sync += status.eq(Status.OVERRUN)
+                m.next = "TAKE"
+                with m.If(final):
+                    m.next = "STATUS"
+            self._access(m, word, status)
+            with m.State("FETCH"):
+                m.d.comb += self.i.tready.eq(1)
+                with m.If(self.i.tvalid):
+                    m.d.sync += [word.eq(self.i.tdata), argument.eq(argument - 1)]
+                    m.next = "REPLY"
+                self._wait(m, silence, self.i.tvalid, status)
+            with m.State("REPLY"):
+                m.d.comb += [given.valid.eq(1), given.payload.eq(word[:8])]
+                with m.If(given.ready):
+                    m.d.sync += [word.eq(word >> 8), byte.eq(byte + 1)]
+                    with m.If(byte == 3):
+                        m.next = "FETCH"
+                        with m.If((opcode == Opcode.READ) | (argument == 0)):
+                            m.next = "STATUS"
+            with m.State("STATUS"):
+                m.d.comb += [given.valid.eq(1), given.payload.eq(status)]
+                with m.If(given.ready):
+                    m.next = "OPCODE"
+        return m
+
+    @staticmethod
+    def _start(m: Module, opcode: Value, argument: Value, status: Signal) -> None:
+        """Choose what a command begins with."""
+        with m.Switch(opcode):
+            with m.Case(Opcode.WRITE):
+                m.next = "TAKE"
+            with m.Case(Opcode.READ):
+                m.next = "READ"
+            for *opcodes, state in (
+                (Opcode.SEND, Opcode.SEND_LAST, "TAKE"),
+                (Opcode.RECEIVE, "FETCH"),
+            ):
+                with m.Case(*opcodes):
+                    m.next = state
+                    with m.If(argument == 0):
+                        m.next = "STATUS"
+            with m.Default():
+                m.d.sync += status.eq(Status.UNKNOWN)
+                m.next = "STATUS"
+
+    def _wait(self, m: Module, silence: Signal, came: Value, status: Signal) -> None:
+        """Give the command up after too long a silence."""
+        with m.If(~came):
+            m.d.sync += silence.eq(silence + 1)
+            with m.If(silence == self.timeout - 1):
+                m.d.sync += status.eq(Status.TIMEOUT)
+                m.next = "STATUS"
+
+    def _access(self, m: Module, word: Signal, status: Signal) -> None:
+        """Write or read a register."""
+        axi = self.axi
+        taken = Signal(2)
+        with m.State("WRITE"):
+            handshakes = Cat(axi.awvalid & axi.awready, axi.wvalid & axi.wready)
+            m.d.comb += [Cat(axi.awvalid, axi.wvalid).eq(~taken), axi.bready.eq(1)]
+            m.d.sync += taken.eq(taken | handshakes)
+            with m.If(axi.bvalid):
+                m.d.sync += taken.eq(0)
+                with m.If(axi.bresp != 0):
+                    m.d.sync += status.eq(Status.REFUSED)
+                m.next = "STATUS"
+        with m.State("READ"):
+            m.d.comb += [axi.arvalid.eq(~taken[0]), axi.rready.eq(1)]
+            m.d.sync += taken.eq(Cat(taken[0] | axi.arready, C(0, 1)))
+            with m.If(axi.rvalid):
+                m.d.sync += [taken.eq(0), word.eq(axi.rdata)]
+                with m.If(axi.rresp != 0):
+                    m.d.sync += status.eq(Status.REFUSED)
+                m.next = "REPLY"

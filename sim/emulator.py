@@ -1,0 +1,270 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The fast emulator: the numbers of :mod:`spikewright.sim.golden`, bit for bit."""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+
+from spikewright.sim import golden
+from spikewright.sim.errors import DataError, ProgramError
+from spikewright.sim.kernels import Array
+from spikewright.sim.leaky import Leaky
+from spikewright.sim.lif import Lif
+from spikewright.sim.ports import Rate
+from spikewright.sim.primitive import Codes
+from spikewright.sim.program import Program
+from spikewright.sim.requantize import Requantize
+from spikewright.sim.tape import Plan, Tape
+
+BLOCK_STEPS = 128
+"""Most steps whose streams are held at once."""
+
+FRAME_SET = 1 << 18
+"""Elements of the widest per-frame vectors of a chunk of frames."""
+
+STEP_SET = 1 << 15
+"""Elements of the widest per-step vectors of a chunk, in one step."""
+
+BLOCK_SET = 1 << 20
+"""Elements of the widest per-step vectors of a chunk, in a block of steps."""
+
+KEPT_TAPES = 6
+"""Sets of buffers kept for later calls."""
+
+
+class Emulator:
+    """Runs a program on this machine, exactly and in batches.
+
+    The work is prepared once for each set of wanted streams; keep the object for many runs.
+
+    Parameters
+    ----------
+    program : Program
+
+    Examples
+    --------
+    >>> from spikewright.sim.primitives import Requantize
+    >>> from spikewright.sim.fixed import QFormat
+    >>> from spikewright.sim.ports import Port
+    >>> from spikewright.sim.program import Input, Node
+    >>> wide, narrow = QFormat(width=8), QFormat(width=4, signed=False)
+    >>> program = Program(
+    ...     inputs={"x": Input(Port(size=3, format=wide), Rate.FRAME)},
+    ...     nodes=(Node("relu", Requantize(size=3, input=wide, output=narrow), ("x",)),),
+    ...     outputs={"y": "relu"},
+    ...     tensors={},
+    ... )
+    >>> Emulator(program).run({"x": np.array([[-5, 7, 99]], np.int8)})
+    {'y': array([[ 0,  7, 15]])}
+    """
+
+    def __init__(self, program: Program):
+        self.program = program
+        self._plans: dict[tuple[str, ...], Plan] = {}
+        self._tapes: dict[tuple[Plan, int, int, bool], Tape] = {}
+
+    @property
+    def engine(self) -> str:
+        """What runs the steps: "NumPy" or "Numba"."""
+        return "NumPy"
+
+    def run(self, inputs: Mapping[str, Array]) -> dict[str, Codes]:
+        """Outputs of a batch of frames.
+
+        Parameters
+        ----------
+        inputs : mapping of str to ndarray of integers
+            (frames, size) for a per-frame input, (frames, steps, size) for a per-step one.
+
+        Returns
+        -------
+        dict of str to ndarray of int64
+            Codes of each output of the program, of the same two shapes.
+
+        Raises
+        ------
+        DataError
+            If an input is missing, of a wrong shape or type, or outside its format.
+        """
+        streams = self.trace(inputs, list(self.program.outputs.values()))
+        return {name: streams[reference] for name, reference in self.program.outputs.items()}
+
+    def trace(
+        self, inputs: Mapping[str, Array], references: Sequence[str] | None = None
+    ) -> dict[str, Codes]:
+        """Streams of a batch of frames.
+
+        Parameters
+        ----------
+        inputs : mapping of str to ndarray of integers
+            As for :meth:`run`.
+        references : sequence of str, optional
+            Inputs, nodes or ``node.port``s; by default the program's layers.
+
+        Returns
+        -------
+        dict of str to ndarray of int64
+            Codes by the references as given: (frames, size) or (frames, steps, size).
+
+        Raises
+        ------
+        DataError
+            As for :meth:`run`.
+        ProgramError
+            If a reference names nothing.
+        """
+        names = self.program.layers if references is None else references
+        resolved = {name: self.program.resolve(name) for name in names}
+        streams = self._execute(inputs, tuple(dict.fromkeys(resolved.values())))
+        return {name: streams[reference] for name, reference in resolved.items()}
+
+    def saturations(self, inputs: Mapping[str, Array]) -> dict[str, int]:
+        """How many codes each Requantize, Leaky and Lif clipped in a batch of frames.
+
+        A Requantize counts codes beyond its upper limit, and beyond its lower one if its output is
+        signed (a ReLU's zeros do not count); Leaky and Lif count membranes beyond their format.
+
+        Parameters
+        ----------
+        inputs : mapping of str to ndarray of integers
+            As for :meth:`run`.
+
+        Raises
+        ------
+        DataError
+            As for :meth:`run`.
+        """
+        clipping = [
+            n for n in self.program.order if isinstance(n.primitive, Requantize | Leaky | Lif)
+        ]
+        counts = dict.fromkeys((node.name for node in clipping), 0)
+        self._execute(inputs, tuple(self.program.resolve(name) for name in counts), counts=counts)
+        return counts
+
+    def stream(self, inputs: Mapping[str, Array], state: dict[str, Codes]) -> dict[str, Codes]:
+        """Outputs of further steps of a stream program.
+
+        Parameters
+        ----------
+        inputs : mapping of str to ndarray of integers
+            (streams, steps, size) each.
+        state : dict
+            Empty at first; updated in place. Hand it on to the next call.
+
+        Returns
+        -------
+        dict of str to ndarray of int64
+            Codes of each output, (streams, steps, size).
+
+        Raises
+        ------
+        ProgramError
+            If the program runs in frames.
+        DataError
+            As for :meth:`run`, or if the number of streams changes.
+        """
+        if self.program.steps is not None:
+            raise ProgramError(
+                f"Program must be a stream to go on, not frames of {self.program.steps} steps: "
+                "use run"
+            )
+        outputs = {n: self.program.resolve(r) for n, r in self.program.outputs.items()}
+        streams = self._execute(inputs, tuple(dict.fromkeys(outputs.values())), state=state)
+        return {name: streams[reference] for name, reference in outputs.items()}
+
+    def _execute(
+        self,
+        inputs: Mapping[str, Array],
+        references: tuple[str, ...],
+        *,
+        counts: dict[str, int] | None = None,
+        state: dict[str, Codes] | None = None,
+    ) -> dict[str, Codes]:
+        counts = {} if counts is None else counts
+        batch, steps = check(self.program, inputs)
+        if references not in self._plans:
+            self._plans[references] = Plan(self.program, references)
+        plan = self._plans[references]
+        results = {r: np.empty(self._shape(r, batch, steps), np.int64) for r in references}
+        for frames in _spans(batch, _chunk(plan, min(steps, BLOCK_STEPS))):
+            tape: Tape | None = None
+            for now in _spans(steps, BLOCK_STEPS):
+                before, tape = tape, self._tape(plan, frames, now, counting=bool(counts))
+                if before is None:
+                    tape.start(inputs, frames)
+                    tape.go_on({key: value[frames] for key, value in (state or {}).items()})
+                elif tape is not before:
+                    tape.go_on(before.carry)
+                tape.play(inputs, frames, now)
+                if now.stop == steps:
+                    tape.finish()
+                self._collect(tape, results, frames, now)
+                for name in counts:
+                    counts[name] += tape.sites[name].take_clipped()
+            if state is not None and tape is not None:
+                _keep(tape, state, frames, batch)
+        return results
+
+    def _tape(self, plan: Plan, frames: slice, now: slice, *, counting: bool) -> Tape:
+        key = (plan, frames.stop - frames.start, now.stop - now.start, counting)
+        if key not in self._tapes:
+            if len(self._tapes) >= KEPT_TAPES:
+                del self._tapes[next(iter(self._tapes))]
+            self._tapes[key] = Tape(*key[:3], counting=counting)
+        return self._tapes[key]
+
+    def _shape(self, reference: str, batch: int, steps: int) -> tuple[int, ...]:
+        size = self.program.port(reference).size
+        at_frame = self.program.rates[reference.partition(".")[0]] is Rate.FRAME
+        return (batch, size) if at_frame else (batch, steps, size)
+
+    def _collect(self, tape: Tape, results: Mapping[str, Codes], frames: slice, now: slice) -> None:
+        for reference, result in results.items():
+            stream = tape.stream(reference)
+            if result.ndim == 2:
+                result[frames] = stream[-1]
+            else:
+                np.copyto(result[frames, now], stream.swapaxes(0, 1), casting="unsafe")
+
+
+def check(program: Program, inputs: Mapping[str, Array]) -> tuple[int, int]:
+    """Batch and steps of the inputs.
+
+    Raises
+    ------
+    DataError
+        If an input is missing, of a wrong shape or type, or outside its format.
+    """
+    for name in program.inputs:
+        if name in inputs and inputs[name].dtype.kind not in "iub":
+            raise DataError(
+                f"Input {name!r} must be integer codes, not {inputs[name].dtype}: "
+                "encode it in the input's format"
+            )
+    return golden.check_inputs(program, inputs)
+
+
+def _chunk(plan: Plan, steps: int) -> int:
+    """Frames whose streams a cache holds while ``steps`` steps run."""
+    names = [*plan.inputs, *(node.name for node in plan.nodes)]
+    sizes = {name: plan.program.port(name).size for name in names}
+    held = {name for name in names if plan.is_static(name) or plan.final(name)}
+    widest = max((sizes[name] for name in held), default=1)
+    stepped = max((sizes[name] for name in names if name not in held), default=1)
+    frames = min(FRAME_SET // widest, STEP_SET // stepped, BLOCK_SET // (stepped * max(1, steps)))
+    return max(1, frames)
+
+
+def _spans(total: int, most: int) -> Iterator[slice]:
+    """Slices of nearly equal length, at most ``most``, that cover ``total``."""
+    parts = -(-total // most)
+    for k in range(parts):
+        yield slice(total * k // parts, total * (k + 1) // parts)
+
+
+def _keep(tape: Tape, state: dict[str, Codes], frames: slice, batch: int) -> None:
+    """Store what a tape carries in the state of all streams."""
+    for key, value in tape.carry.items():
+        if key not in state:
+            state[key] = np.zeros((batch, *value.shape[1:]), np.int64)
+        state[key][frames] = value

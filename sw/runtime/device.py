@@ -1,0 +1,127 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The one way to run a program, whatever it runs on."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spikewright.encoding import INPUT, input_codes, output_values
+from spikewright.sim.primitive import Codes
+from spikewright.sim.program import Program
+
+CLASS = "class"
+"""Output of a classifier: the class of each frame."""
+
+
+@dataclass(frozen=True)
+class Times:
+    """Where the time of a run went, in seconds.
+
+    Attributes
+    ----------
+    core : float or None
+        The accelerator's own: cycles counted in hardware, at the stated clock. None where there is
+        no hardware to count.
+    transfer : float
+        Moving frames to and from the device, measured on this host.
+    end_to_end : float
+        The whole run, measured on this host. On a simulated device it is the simulation's time.
+    """
+
+    core: float | None
+    transfer: float
+    end_to_end: float
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a device answered.
+
+    Attributes
+    ----------
+    outputs : dict of str to ndarray of int64
+        Codes: (frames, size), or (frames, steps, size) for a per-step output.
+    frames : int
+    cycles : int or None
+        Clock cycles with a frame inside; None where no clock is simulated.
+    times : Times
+    """
+
+    program: Program = field(repr=False)
+    outputs: Mapping[str, Codes]
+    frames: int
+    cycles: int | None
+    times: Times
+
+    @property
+    def classes(self) -> NDArray[np.int64]:
+        """Class of each frame."""
+        return self.outputs[CLASS][:, 0]
+
+    def values(self, name: str) -> NDArray[np.float64]:
+        """Values of an output's codes."""
+        return output_values(self.program, name, self.outputs[name])
+
+    def accuracy(self, y: Any) -> float:
+        """Share of frames (0 to 1) whose class is the label."""
+        return float(np.mean(self.classes == np.asarray(y)))
+
+
+class Device(ABC):
+    """Something that runs a program. Use as a context manager, or call :meth:`close`.
+
+    Attributes
+    ----------
+    name : str
+        What it is, such as "emulator (NumPy)".
+    program : Program
+    """
+
+    name: str
+    program: Program
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def run(self, x: Any) -> Run:
+        """Run samples, encoded as the program says.
+
+        Parameters
+        ----------
+        x : (frames, ...) array_like
+
+        Raises
+        ------
+        DataError
+            If the samples do not fit the program.
+        """
+        return self.run_codes({INPUT: input_codes(self.program, x)})
+
+    @abstractmethod
+    def run_codes(self, inputs: Mapping[str, Codes]) -> Run:
+        """Run input codes, (frames, size) or (frames, steps, size) by input name.
+
+        Raises
+        ------
+        DataError
+            If the codes do not fit the program.
+        DeviceError
+            If the device refuses or does not answer.
+        """
+
+    @abstractmethod
+    def close(self) -> None:
+        """Let go of the device."""

@@ -1,0 +1,158 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Random codes for a primitive, its golden run, and both as beats of gateware streams.
+
+Arrays are (frames, steps, size) throughout; a per-frame vector has one step.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from spikewright.hw.component import PrimitiveComponent
+from spikewright.sim.fixed import QFormat
+from spikewright.sim.ports import Kind, Port, Rate
+from spikewright.sim.primitive import Codes, Primitive
+
+from bench.streams import Backend, first_divergence, simulate
+
+
+def random_codes(rng: np.random.Generator, fmt: QFormat, shape: Sequence[int]) -> Codes:
+    """Codes of a format: anywhere, small, or at its ends."""
+    codes = rng.integers(fmt.lo, fmt.hi, shape, endpoint=True)
+    small = np.clip(rng.integers(-3, 4, shape), fmt.lo, fmt.hi)
+    ends = np.where(rng.integers(2, size=shape), fmt.hi, fmt.lo)
+    chosen: Codes = np.choose(rng.choice(3, shape, p=(0.7, 0.15, 0.15)), (codes, small, ends))
+    return chosen
+
+
+def random_tensors(rng: np.random.Generator, primitive: Primitive) -> dict[str, Codes]:
+    """A tensor of random codes for each that a primitive reads."""
+    return {
+        name: random_codes(rng, spec.format, spec.shape)
+        for name, spec in primitive.tensors().items()
+    }
+
+
+def random_inputs(
+    rng: np.random.Generator, primitive: Primitive, frames: int, steps: int
+) -> list[Codes]:
+    """Codes for each input port."""
+    if primitive.crossing and primitive.crossing[0] is Rate.FRAME:
+        steps = 1
+    return [
+        random_codes(rng, port.format, (frames, steps, port.size))
+        for port in primitive.ports().inputs.values()
+    ]
+
+
+def golden_run(
+    primitive: Primitive, tensors: Mapping[str, Codes], inputs: Sequence[Codes]
+) -> list[Codes]:
+    """Outputs of each step; the primitive may not touch what it is given."""
+    frames, steps = inputs[0].shape[:2]
+    state = primitive.init_state(frames)
+    found: list[list[Codes]] = []
+    for array in tensors.values():
+        array.setflags(write=False)
+    for t in range(steps):
+        given = [array[:, t].copy() for array in inputs]
+        for array in (*given, *state.values()):
+            array.setflags(write=False)
+        state, outputs = primitive.step(tensors, state, *given)
+        found.append([output.copy() for output in outputs])
+    return [np.stack(values, axis=1) for values in zip(*found, strict=True)]
+
+
+def expected_outputs(primitive: Primitive, outputs: Sequence[Codes], steps: int) -> list[Codes]:
+    """What gateware sends: all steps, or the last one or a repetition where the rate changes."""
+    if primitive.crossing is None:
+        return list(outputs)
+    if primitive.crossing[1] is Rate.FRAME:
+        return [output[:, -1:] for output in outputs]
+    return [np.repeat(output, steps, axis=1) for output in outputs]
+
+
+def dense_beats(vectors: Codes, lanes: int, noise: np.random.Generator | None = None) -> list[Any]:
+    """Beats of (frames, steps, size) vectors.
+
+    With `noise` every lane and flag that a stream leaves open is random: for stimuli. Without, it
+    is left out: for expectations.
+    """
+    beats = []
+    steps, size = vectors.shape[1:]
+    for frame in vectors.tolist():
+        for t, vector in enumerate(frame):
+            for start in range(0, size, lanes):
+                last = start + lanes >= size
+                beat = {"data": vector[start : start + lanes], "first": t == 0, "last": last}
+                if last:
+                    beat["end"] = t == steps - 1
+                elif noise is not None:
+                    beat["end"] = noise.integers(2)
+                if noise is not None:
+                    other = vectors.ravel()
+                    padding = noise.choice(other, lanes - len(beat["data"]))
+                    beat["data"] = [*beat["data"], *padding.tolist()]
+                beats.append(beat)
+    return beats
+
+
+def event_beats(spikes: Codes) -> list[Any]:
+    """Events of (frames, steps, size) spikes."""
+    beats = []
+    for frame in spikes:
+        for t, step in enumerate(frame):
+            beats += [{"index": k, "end_step": 0, "end_frame": 0} for k in np.flatnonzero(step)]
+            beats.append({"index": 0, "end_step": 1, "end_frame": t == len(frame) - 1})
+    return beats
+
+
+def beats_for(
+    port: Port, vectors: Codes, lanes: int, noise: np.random.Generator | None = None
+) -> list[Any]:
+    """Beats of a port's kind."""
+    return event_beats(vectors) if port.kind is Kind.EVENT else dense_beats(vectors, lanes, noise)
+
+
+def compare_with_golden(
+    component: PrimitiveComponent,
+    *,
+    seed: int,
+    frames: int = 3,
+    steps: int = 3,
+    tensors: Mapping[str, Codes] | None = None,
+    stalls: bool = True,
+    backend: Backend = "amaranth",
+    plain_inputs: Mapping[str, int] | None = None,
+) -> None:
+    """Run a component on random vectors with random stalls; every beat must be the golden one."""
+    rng = np.random.default_rng(seed)
+    primitive = component.primitive
+    tensors = random_tensors(rng, primitive) if tensors is None else tensors
+    inputs = random_inputs(rng, primitive, frames, steps)
+    outputs = expected_outputs(primitive, golden_run(primitive, tensors, inputs), steps)
+    ports = primitive.ports()
+    stimuli = {
+        f"i_{name}": beats_for(port, vectors, component.lanes_in, rng)
+        for (name, port), vectors in zip(ports.inputs.items(), inputs, strict=True)
+    }
+    expected = {
+        f"o_{name}": beats_for(port, vectors, component.lanes_out)
+        for (name, port), vectors in zip(ports.outputs.items(), outputs, strict=True)
+    }
+    got = simulate(
+        component,
+        stimuli,
+        {name: len(beats) for name, beats in expected.items()},
+        tensors={
+            f"host_{k}": tensors[name].ravel().tolist() for k, name in enumerate(primitive.tensors())
+        },
+        inputs=plain_inputs,
+        stall_seed=seed if stalls else None,
+        backend=backend,
+        max_cycles=40_000,
+    )
+    for name, beats in expected.items():
+        difference = first_divergence(beats, got[name])
+        assert difference is None, f"{primitive}: {name}: {difference}"

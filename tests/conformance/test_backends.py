@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One network, the same bits everywhere: every kind of program on every backend."""
+
+import importlib.util
+from collections.abc import Callable, Mapping
+
+import numpy as np
+import programs
+import pytest
+from bench import machine
+
+from spikewright.sim import golden
+from spikewright.sim.primitive import Codes
+from spikewright.sim.program import Program
+
+LANES = {"mlp": 4, "spike_recurrence": 3, "lif_count": {"fc1": 9, "fc2": 1}, "voltages": 1}
+"""Where a program is also worth running on other than the default lanes."""
+
+
+def on_golden(program: Program, inputs: Mapping[str, Codes], name: str) -> dict[str, Codes]:
+    """Outputs of the golden run, one frame at a time."""
+    frames = len(next(iter(inputs.values())))
+    found = [
+        golden.run(program, {k: x[frame : frame + 1] for k, x in inputs.items()})
+        for frame in range(frames)
+    ]
+    return {
+        output: np.concatenate([streams[program.resolve(reference)] for streams in found])
+        for output, reference in program.outputs.items()
+    }
+
+
+def on_emulator(program: Program, inputs: Mapping[str, Codes], name: str) -> dict[str, Codes]:
+    if importlib.util.find_spec("spikewright.sim.emulator") is None:
+        pytest.skip("the emulator is not part of this checkout")
+    from spikewright.sim.emulator import Emulator
+
+    emulator = Emulator(program)
+    found = emulator.run(inputs)
+    layers = emulator.trace(inputs, program.layers)
+    streams = golden.run(program, inputs)
+    for reference in program.layers:
+        assert np.array_equal(layers[reference], streams[reference]), reference
+    return found
+
+
+def on_rtl(program: Program, inputs: Mapping[str, Codes], name: str) -> dict[str, Codes]:
+    """Outputs of the Verilog; its layers' beats and CRCs are compared on the way."""
+    streams = golden.run(program, inputs)
+    with machine.compiled(program, LANES.get(name)) as engine:
+        machine.load(engine, program)
+        engine.record(True)
+        found = machine.run(engine, program, inputs)
+        engine.run(200)
+        beats = engine.probes()
+        for reference in program.layers:
+            expected = machine.expected_probes(program, reference, streams[reference])
+            assert machine.probed(program, beats, reference) == expected, reference
+        if program.steps is not None:
+            crcs = machine.expected_crcs(program, streams)
+            assert machine.crcs(engine, program) == crcs
+        assert machine.read(engine, "STATUS") == 0
+    return found
+
+
+def on_stalled_rtl(program: Program, inputs: Mapping[str, Codes], name: str) -> dict[str, Codes]:
+    """The same twice, with random stalls and a different batch before."""
+    steps = machine.shape_of(program, inputs)[1] if program.steps is None else None
+    with machine.compiled(program, LANES.get(name)) as engine:
+        machine.load(engine, program)
+        machine.run(engine, program, programs.random_inputs(program, 1, steps, seed=5), stall_seed=1)
+        if program.steps is None:
+            machine.soft_reset(engine)
+        found = machine.run(engine, program, inputs, stall_seed=2)
+        assert machine.read(engine, "STATUS") == 0
+    return found
+
+
+BACKENDS: dict[str, Callable[[Program, Mapping[str, Codes], str], dict[str, Codes]]] = {
+    "golden": on_golden,
+    "emulator": on_emulator,
+    "rtl": on_rtl,
+    "stalled_rtl": on_stalled_rtl,
+}
+
+
+def batch(program: Program) -> dict[str, Codes]:
+    """Three frames, or one stream of nine steps."""
+    if program.steps is None:
+        return programs.random_inputs(program, 1, steps=9)
+    return programs.random_inputs(program, 3)
+
+
+@pytest.mark.parametrize("name", programs.PROGRAMS)
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_the_same_bits(backend: str, name: str) -> None:
+    program = programs.PROGRAMS[name]()
+    inputs = batch(program)
+    streams = golden.run(program, inputs)
+    found = BACKENDS[backend](program, inputs, name)
+    assert list(found) == list(program.outputs)
+    for output, reference in program.outputs.items():
+        assert np.array_equal(found[output], streams[program.resolve(reference)]), output
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("steps", [1, 4])
+@pytest.mark.parametrize("name", ["spike_input", "voltages"])
+def test_frames_that_end_early(backend: str, name: str, steps: int) -> None:
+    program = programs.PROGRAMS[name]()
+    inputs = {"x": programs.random_inputs(program, 3)["x"][:, :steps]}
+    streams = golden.run(program, inputs)
+    found = BACKENDS[backend](program, inputs, name)
+    for output, reference in program.outputs.items():
+        assert np.array_equal(found[output], streams[program.resolve(reference)]), output

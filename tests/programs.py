@@ -1,0 +1,373 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Small whole programs of every shape, with random tensors, for the tests of what runs programs."""
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+
+from spikewright.sim.fixed import QFormat
+from spikewright.sim.ports import SPIKE, Kind, Port, Rate
+from spikewright.sim.primitive import Codes, Primitive
+from spikewright.sim.primitives import (
+    Count,
+    Delay,
+    Elementwise,
+    EventMatVec,
+    Extremum,
+    Hold,
+    Last,
+    Leaky,
+    Lif,
+    MatVec,
+    Requantize,
+    Route,
+)
+from spikewright.sim.program import Input, Node, Program
+
+PIXEL = QFormat(width=8, frac=8, signed=False)
+WEIGHT = QFormat(width=8, frac=7)
+CURRENT = QFormat(width=18, frac=14)
+MEMBRANE = QFormat(width=20, frac=14)
+
+
+def program(
+    inputs: Mapping[str, Input],
+    nodes: Mapping[str, tuple[Primitive, tuple[str, ...]]],
+    outputs: Mapping[str, str],
+    *,
+    steps: int | None = 1,
+    tensors: Mapping[str, list[int]] | None = None,
+    seed: int = 0,
+) -> Program:
+    """Program whose tensors are random but for those given."""
+    rng = np.random.default_rng(seed)
+    codes: dict[str, Codes] = {}
+    for primitive, _ in nodes.values():
+        for name, spec in primitive.tensors().items():
+            if tensors and name in tensors:
+                codes[name] = np.broadcast_to(tensors[name], spec.shape).astype(np.int64)
+            elif name not in codes:
+                codes[name] = rng.integers(spec.format.lo, spec.format.hi, spec.shape, endpoint=True)
+    return Program(
+        inputs=inputs,
+        nodes=tuple(Node(name, primitive, given) for name, (primitive, given) in nodes.items()),
+        outputs=outputs,
+        tensors=codes,
+        steps=steps,
+    )
+
+
+def per_frame(size: int, fmt: QFormat = PIXEL) -> Input:
+    return Input(Port(size=size, format=fmt), Rate.FRAME)
+
+
+def per_step(size: int, fmt: QFormat = PIXEL, kind: Kind = Kind.DENSE) -> Input:
+    return Input(Port(size=size, format=fmt, kind=kind), Rate.STEP)
+
+
+def dense(name: str, rows: int, columns: int, x: QFormat = PIXEL, w: QFormat = WEIGHT) -> MatVec:
+    return MatVec(
+        rows=rows,
+        columns=columns,
+        input=x,
+        weight_format=w,
+        weight=f"{name}.weight",
+        bias=f"{name}.bias",
+        bias_width=min(20, x.width + w.width + 4),
+    )
+
+
+def spiking(name: str, rows: int, columns: int) -> EventMatVec:
+    return EventMatVec(
+        rows=rows,
+        columns=columns,
+        weight_format=WEIGHT,
+        weight=f"{name}.weight",
+        bias=f"{name}.bias",
+        bias_width=9,
+    )
+
+
+def to_current(size: int, x: QFormat) -> Requantize:
+    return Requantize(size=size, input=x, output=CURRENT)
+
+
+def neurons(size: int, **options: object) -> Lif:
+    fields = {"leak": "leak", "threshold": "threshold", **options}
+    return Lif(size=size, input=CURRENT, membrane=MEMBRANE, **fields)
+
+
+LIF_TENSORS = {"leak": [3196], "threshold": [16384]}
+
+
+def mlp(sizes: tuple[int, int, int] = (20, 9, 4), seed: int = 0) -> Program:
+    """Dense, ReLU, dense, argmax; the logits are an output too."""
+    n, h, c = sizes
+    fc1 = dense("fc1", h, n)
+    act = QFormat(width=8, frac=5, signed=False)
+    fc2 = dense("fc2", c, h, act)
+    return program(
+        {"x": per_frame(n)},
+        {
+            "fc1": (fc1, ("x",)),
+            "relu": (Requantize(size=h, input=fc1.accumulator, output=act), ("fc1",)),
+            "fc2": (fc2, ("relu",)),
+            "argmax": (Extremum(size=c, input=fc2.accumulator), ("fc2",)),
+        },
+        {"logits": "fc2", "class": "argmax"},
+        seed=seed,
+    )
+
+
+def channel_shifts(seed: int = 0) -> Program:
+    """A product whose rows have shifts of their own, then an argmin."""
+    fc = dense("fc", 7, 5, QFormat(width=6))
+    out = QFormat(width=6, frac=5)
+    shifts = Requantize(size=7, input=fc.accumulator, output=out, shift="shift")
+    return program(
+        {"x": per_frame(5, QFormat(width=6))},
+        {
+            "fc": (fc, ("x",)),
+            "scale": (shifts, ("fc",)),
+            "argmin": (Extremum(size=7, input=out, largest=False), ("scale",)),
+        },
+        {"class": "argmin", "scaled": "scale"},
+        seed=seed,
+    )
+
+
+def wide(seed: int = 0) -> Program:
+    """16-bit weights and codes: accumulators of more than 32 bits."""
+    fmt = QFormat(width=16, frac=8)
+    fc1 = dense("fc1", 6, 11, fmt, QFormat(width=16, frac=15))
+    fc2 = dense("fc2", 3, 6, fc1.accumulator, QFormat(width=16, frac=15))
+    return program(
+        {"x": per_frame(11, fmt)},
+        {
+            "fc1": (fc1, ("x",)),
+            "fc2": (fc2, ("fc1",)),
+            "argmax": (Extremum(size=3, input=fc2.accumulator), ("fc2",)),
+        },
+        {"hidden": "fc1", "logits": "fc2", "class": "argmax"},
+        seed=seed,
+    )
+
+
+def _lif_layers(steps: int, sizes: tuple[int, int, int]) -> dict[str, tuple[Primitive, tuple]]:
+    n, h, c = sizes
+    fc1, fc2 = dense("fc1", h, n), spiking("fc2", c, h)
+    return {
+        "fc1": (fc1, ("x",)),
+        "cur1": (to_current(h, fc1.accumulator), ("fc1",)),
+        "hold": (Hold(size=h, format=CURRENT), ("cur1",)),
+        "lif1": (neurons(h), ("hold",)),
+        "fc2": (fc2, ("lif1",)),
+        "cur2": (to_current(c, fc2.accumulator), ("fc2",)),
+    }
+
+
+def lif_count(
+    sizes: tuple[int, int, int] = (13, 9, 3), steps: int = 7, seed: int = 0
+) -> Program:
+    """Two layers of spiking neurons; the class is who spikes most."""
+    count = Count(size=sizes[2], steps=steps)
+    return program(
+        {"x": per_frame(sizes[0])},
+        {
+            **_lif_layers(steps, sizes),
+            "lif2": (neurons(sizes[2], refractory=2, reset="value", reset_tensor="reset"), ("cur2",)),
+            "count": (count, ("lif2",)),
+            "argmax": (Extremum(size=sizes[2], input=count.count_format), ("count",)),
+        },
+        {"class": "argmax", "counts": "count", "spikes": "lif1"},
+        steps=steps,
+        tensors={**LIF_TENSORS, "reset": [-500]},
+        seed=seed,
+    )
+
+
+def lif_membrane(
+    sizes: tuple[int, int, int] = (13, 9, 3), steps: int = 7, seed: int = 0
+) -> Program:
+    """A spiking layer, then integrators; the class is the highest in the last step."""
+    c = sizes[2]
+    return program(
+        {"x": per_frame(sizes[0])},
+        {
+            **_lif_layers(steps, sizes),
+            "out": (Leaky(size=c, input=CURRENT, membrane=MEMBRANE, leak="leak"), ("cur2",)),
+            "last": (Last(size=c, format=MEMBRANE), ("out",)),
+            "argmax": (Extremum(size=c, input=MEMBRANE), ("last",)),
+        },
+        {"logits": "last", "class": "argmax"},
+        steps=steps,
+        tensors=LIF_TENSORS,
+        seed=seed,
+    )
+
+
+def spike_input(steps: int = 6, seed: int = 0) -> Program:
+    """Spikes in each step; frames may end early."""
+    fc = spiking("fc", 5, 10)
+    return program(
+        {"x": per_step(10, SPIKE, Kind.EVENT)},
+        {
+            "fc": (fc, ("x",)),
+            "cur": (to_current(5, fc.accumulator), ("fc",)),
+            "lif": (neurons(5, voltage="after"), ("cur",)),
+            "count": (Count(size=5, steps=steps), ("lif",)),
+            "last": (Last(size=5, format=MEMBRANE), ("lif.v",)),
+        },
+        {"counts": "count", "v": "last", "spikes": "lif.spike"},
+        steps=steps,
+        tensors=LIF_TENSORS,
+        seed=seed,
+    )
+
+
+def route_recurrence(steps: int | None = 5, seed: int = 0) -> Program:
+    """``h[t] = saturate(W [x[t], h[t-2]] + b)``: the plain recurrent network."""
+    fmt = QFormat(width=8, frac=6)
+    fc = dense("fc", 6, 10, fmt, QFormat(width=8, frac=8))
+    return program(
+        {"x": per_step(4, fmt)},
+        {
+            "both": (Route(sizes=(4, 6), format=fmt), ("x", "before")),
+            "fc": (fc, ("both",)),
+            "h": (Requantize(size=6, input=fc.accumulator, output=fmt), ("fc",)),
+            "before": (Delay(size=6, format=fmt, steps=2), ("h",)),
+        },
+        {"h": "h", "before": "before"},
+        steps=steps,
+        seed=seed,
+    )
+
+
+def spike_recurrence(steps: int | None = 6, seed: int = 0) -> Program:
+    """Neurons that excite each other a step later, around a product with a bias."""
+    fc, back = dense("fc", 7, 5), spiking("back", 7, 7)
+    total = Elementwise(size=7, a=CURRENT, b=CURRENT)
+    return program(
+        {"x": per_step(5)},
+        {
+            "fc": (fc, ("x",)),
+            "cur": (to_current(7, fc.accumulator), ("fc",)),
+            "before": (Delay(size=7, format=SPIKE), ("lif",)),
+            "back": (back, ("before",)),
+            "cur_back": (to_current(7, back.accumulator), ("back",)),
+            "sum": (total, ("cur", "cur_back")),
+            "clip": (to_current(7, total.output), ("sum",)),
+            "lif": (
+                neurons(
+                    7,
+                    per_neuron=True,
+                    adaptation=MEMBRANE,
+                    adaptation_leak="leak",
+                    adaptation_step="step",
+                    leak_after_input=True,
+                ),
+                ("clip",),
+            ),
+        },
+        {"spikes": "lif"},
+        steps=steps,
+        tensors={"leak": [3196], "threshold": list(range(9000, 16000, 1000)), "step": [700]},
+        seed=seed,
+    )
+
+
+def many_ports(steps: int | None = 4, seed: int = 0) -> Program:
+    """Several inputs, read in another order than they come, and outputs of both rates."""
+    fmt = QFormat(width=9, frac=3)
+    gates = Elementwise(size=5, a=fmt, b=fmt, operation="multiply")
+    narrow = Requantize(size=5, input=gates.output, output=fmt)
+    return program(
+        {
+            "c": per_step(5, fmt),
+            "a": per_frame(5, fmt),
+            "b": per_frame(3, fmt),
+            "d": per_step(2, fmt),
+        },
+        {
+            "mixed": (Route(sizes=(3, 5), format=fmt, index=(7, 0, 1, 1, 4)), ("b", "a")),
+            "hold": (Hold(size=5, format=fmt), ("mixed",)),
+            "product": (gates, ("hold", "c")),
+            "narrow": (narrow, ("product",)),
+            "joined": (Route(sizes=(2, 5), format=fmt), ("d", "narrow")),
+            "last": (Last(size=7, format=fmt), ("joined",)),
+        },
+        {"last": "last", "joined": "joined", "a": "a", "c": "c", "mixed": "mixed"},
+        steps=steps,
+        seed=seed,
+    )
+
+
+def voltages(steps: int | None = 5, seed: int = 0) -> Program:
+    """What a neuron's two outputs drive meets again: the slower branch must not block it."""
+    back = spiking("back", 11, 11)
+    total = Elementwise(size=11, a=QFormat(width=24, frac=14), b=MEMBRANE)
+    widened = Requantize(size=11, input=back.accumulator, output=total.a)
+    return program(
+        {"x": per_step(11, CURRENT)},
+        {
+            "lif": (neurons(11, voltage="before", reset_next=True), ("x",)),
+            "back": (back, ("lif.spike",)),
+            "scaled": (widened, ("back",)),
+            "sum": (total, ("scaled", "lif.v")),
+        },
+        {"spikes": "lif", "v": "lif.v", "sum": "sum"},
+        steps=steps,
+        tensors=LIF_TENSORS,
+        seed=seed,
+    )
+
+
+def delayed_echo(steps: int | None = None, seed: int = 0) -> Program:
+    """A Delay straight to an output: it must not speak before it is spoken to."""
+    fmt = QFormat(width=12, frac=3)
+    return program(
+        {"x": per_step(3, fmt)},
+        {"echo": (Delay(size=3, format=fmt), ("x",))},
+        {"y": "echo"},
+        steps=steps,
+        seed=seed,
+    )
+
+
+PROGRAMS: dict[str, Callable[[], Program]] = {
+    "mlp": mlp,
+    "channel_shifts": channel_shifts,
+    "wide": wide,
+    "lif_count": lif_count,
+    "lif_membrane": lif_membrane,
+    "spike_input": spike_input,
+    "route_recurrence": route_recurrence,
+    "spike_recurrence": spike_recurrence,
+    "many_ports": many_ports,
+    "voltages": voltages,
+    "delayed_echo_frames": lambda: delayed_echo(steps=3),
+    "delayed_echo_short": lambda: delayed_echo(steps=1),
+    "route_recurrence_stream": lambda: route_recurrence(None),
+    "spike_recurrence_stream": lambda: spike_recurrence(None),
+    "voltages_stream": lambda: voltages(None),
+    "delayed_echo_stream": delayed_echo,
+}
+"""Every kind of graph that gateware must carry."""
+
+
+def random_inputs(
+    given: Program, frames: int, steps: int | None = None, seed: int = 0
+) -> dict[str, Codes]:
+    """Codes for each input; a stream program has one frame of so many steps."""
+    rng = np.random.default_rng(seed)
+    length = steps or given.steps or 1
+    shapes = {Rate.FRAME: (frames,), Rate.STEP: (frames, length)}
+    return {
+        name: rng.integers(
+            value.port.format.lo,
+            value.port.format.hi,
+            (*shapes[value.rate], value.port.size),
+            endpoint=True,
+        )
+        for name, value in given.inputs.items()
+    }
