@@ -23,6 +23,8 @@ class PrimitiveComponent(wiring.Component):
         Parallel units.
     lanes_in, lanes_out : int
         Elements in a beat of the dense inputs and outputs.
+    more : mapping of str to Member, optional
+        Further members.
 
     Members
     -------
@@ -43,7 +45,15 @@ class PrimitiveComponent(wiring.Component):
     framed: ClassVar[bool] = False
     """Whether the component must know the steps of a frame (keyword ``steps``)."""
 
-    def __init__(self, primitive: Primitive, *, lanes: int, lanes_in: int, lanes_out: int):
+    def __init__(
+        self,
+        primitive: Primitive,
+        *,
+        lanes: int,
+        lanes_in: int,
+        lanes_out: int,
+        more: Mapping[str, wiring.Member] | None = None,
+    ):
         self.primitive = primitive
         self.lanes = lanes
         self.lanes_in = lanes_in
@@ -55,7 +65,7 @@ class PrimitiveComponent(wiring.Component):
                 f"{type(primitive).__name__} lanes must be between 1 and its {most} outputs, "
                 f"not {lanes!r}"
             )
-        members: dict[str, wiring.Member] = {}
+        members: dict[str, wiring.Member] = dict(more or {})
         for name, port in ports.inputs.items():
             members[f"i_{name}"] = In(stream.Signature(layout_of(port, lanes_in)))
         for name, port in ports.outputs.items():

@@ -11,6 +11,7 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from spikewright.hw.component import PrimitiveComponent
+from spikewright.hw.delay import FRAME_COUNT_BITS, Delay
 from spikewright.hw.events import Gather, Scatter
 from spikewright.hw.fixed import shape_of
 from spikewright.hw.folding import beat_width
@@ -18,7 +19,6 @@ from spikewright.hw.packets import Packer, Unpacker, word_layout
 from spikewright.hw.parameters import ParameterHost
 from spikewright.hw.probe import PROBE_BITS, Probe
 from spikewright.hw.streams import Buffer, Fork, Narrow, Widen, beats_of, layout_of
-from spikewright.sim.delay import Delay
 from spikewright.sim.ports import Kind, Port
 from spikewright.sim.primitive import Primitive
 from spikewright.sim.program import Node, Program
@@ -93,11 +93,15 @@ class Datapath(wiring.Component):
         m = Module()
         sources = self._inputs(m)
         components: dict[str, PrimitiveComponent] = {}
+        frames = Signal(FRAME_COUNT_BITS)
+        m.d.sync += frames.eq(frames + self.started)
         for node in self.program.order:
             component = build(node.primitive, self.lanes[node.name], self.program.steps)
             m.submodules[f"node_{node.name}"] = components[node.name] = component
             for port in node.primitive.ports().outputs:
                 sources[f"{node.name}.{port}"] = component.output(port)
+            if isinstance(component, Delay):
+                m.d.comb += component.frames.eq(frames)
         self._tensors(m, components)
         packer = self._packer(m)
         for reference, source in sources.items():
@@ -107,12 +111,10 @@ class Datapath(wiring.Component):
     def _inputs(self, m: Module) -> dict[str, stream.Interface]:
         """Unpack the program's inputs."""
         program = self.program
-        # A Delay sends a step's vector before it knows whether the frame goes on.
-        delayed = any(isinstance(node.primitive, Delay) for node in program.nodes)
         m.submodules.unpacker = unpacker = Unpacker(
             [(given.port, given.rate) for given in program.inputs.values()],
             steps=program.steps,
-            may_end_early=program.steps is not None and not delayed,
+            may_end_early=program.may_end_early,
         )
         wiring.connect(m, wiring.flipped(self.i), unpacker.i)
         m.d.comb += [self.started.eq(unpacker.started), self.cut.eq(unpacker.cut)]
@@ -174,7 +176,11 @@ class Datapath(wiring.Component):
         name = reference.replace(".", "_")
         serial = [source] if port.kind is Kind.EVENT or width == 1 else []
         for k, (branch, (target, kind, lanes)) in enumerate(
-            zip(self._fork(m, name, source, port, width, len(targets)), targets, strict=True)
+            zip(
+                self._branches(m, reference, source, port, width, len(targets)),
+                targets,
+                strict=True,
+            )
         ):
             adapted, narrowed = adapt(m, f"{name}_{k}", branch, port, width, kind, lanes)
             serial += narrowed
@@ -191,21 +197,37 @@ class Datapath(wiring.Component):
         component = components[node.name]
         return component.input(name), port.kind, component.lanes_in
 
-    @staticmethod
-    def _fork(
-        m: Module, name: str, source: stream.Interface, port: Port, width: int, branches: int
+    def _branches(
+        self,
+        m: Module,
+        reference: str,
+        source: stream.Interface,
+        port: Port,
+        width: int,
+        branches: int,
     ) -> list[stream.Interface]:
-        """Branches of a stream that each hold a whole vector, so that none waits for another."""
-        if branches <= 1:
+        """Branches of a stream; each holds a whole vector where others could wait for it.
+
+        Those are the streams that start side by side: of a fork, of a node's several outputs and of
+        the program's inputs, which the host sends one after the other.
+        """
+        program = self.program
+        siblings = [other for other in program.inputs if reference in program.inputs]
+        if not siblings:
+            siblings = list(program.by_name[reference.partition(".")[0]].primitive.ports().outputs)
+        if branches == 0 or (branches == 1 and len(siblings) == 1):
             return [source] * branches
-        layout = layout_of(port, width)
-        m.submodules[f"fork_{name}"] = fork = Fork(layout, branches=branches)
-        wiring.connect(m, source, fork.i)
+        name, layout = reference.replace(".", "_"), layout_of(port, width)
+        sources = [source]
+        if branches > 1:
+            m.submodules[f"fork_{name}"] = fork = Fork(layout, branches=branches)
+            wiring.connect(m, source, fork.i)
+            sources = [getattr(fork, f"o{k}") for k in range(branches)]
         depth = port.size + 1 if port.kind is Kind.EVENT else beats_of(port.size, width)
         found = []
-        for k in range(branches):
+        for k, branch in enumerate(sources):
             m.submodules[f"buffer_{name}_{k}"] = buffer = Buffer(layout, depth=depth)
-            wiring.connect(m, getattr(fork, f"o{k}"), buffer.i)
+            wiring.connect(m, branch, buffer.i)
             found.append(buffer.o)
         return found
 

@@ -6,15 +6,21 @@ from typing import ClassVar
 from amaranth import Module, Mux, Signal
 from amaranth.build import Platform
 from amaranth.lib import memory
+from amaranth.lib.wiring import In
 
 from spikewright.hw.component import PrimitiveComponent
 from spikewright.sim.delay import Delay as Primitive
 
 
-class Delay(PrimitiveComponent):
-    """Send the vector of ``steps`` ago, then take this step's, in turn.
+FRAME_COUNT_BITS = 16
+"""Bits of the count of frames; far more than can be inside at once."""
 
-    Sending comes first, so that a cycle through a Delay can start. A step takes ``2 size + 2``
+
+class Delay(PrimitiveComponent):
+    """Send the vector of ``steps`` ago, and take this step's behind it, element by element.
+
+    Sending comes first, so that a cycle through a Delay can start; but nothing is sent of a frame
+    that the host has not begun, for what follows may read parameters. A step takes ``2 size + 2``
     cycles.
 
     Parameters
@@ -29,61 +35,69 @@ class Delay(PrimitiveComponent):
     -------
     i_x : In(stream of dense beats, one lane)
     o_y : Out(stream of dense beats, one lane)
+    frames : In(16)
+        Frames (steps of a stream) that the host has begun since reset, modulo 2**16.
     """
 
     primitive: Primitive
     framed: ClassVar[bool] = True
+    frames: Signal
 
     def __init__(self, primitive: Primitive, *, lanes: int = 1, steps: int | None):
-        super().__init__(primitive, lanes=lanes, lanes_in=1, lanes_out=1)
+        super().__init__(
+            primitive,
+            lanes=lanes,
+            lanes_in=1,
+            lanes_out=1,
+            more={"frames": In(FRAME_COUNT_BITS)},
+        )
         self.steps = steps
 
     def elaborate(self, platform: Platform | None) -> Module:
         """Generate the gateware."""
         m = Module()
         p, i, o = self.primitive, self.input("x"), self.output("y")
-        line: memory.Memory = memory.Memory(shape=p.format.width, depth=p.steps * p.size, init=[])
+        depth = p.steps * p.size
+        line: memory.Memory = memory.Memory(shape=p.format.width, depth=depth, init=[])
         m.submodules.line = line
         read, write = line.read_port(), line.write_port()
-        where, element = Signal(range(p.steps * p.size)), Signal(range(p.size))
-        slot = Signal.like(where)
+        # This step's elements go where those of `steps` ago are, once these were sent.
+        sent, taken = Signal(range(p.size + 1)), Signal(range(p.size))
+        source, target = Signal(range(depth)), Signal(range(depth))
         # Steps since the frame's start, up to the delay: below it the line still holds old frames.
         age, step = Signal(range(p.steps + 1)), Signal(range(self.steps or 1))
-        final, wrap = element == p.size - 1, where == p.steps * p.size - 1
+        begun = Signal(FRAME_COUNT_BITS)
+        starts = (sent == 0) & (step == 0)
+        final = taken == p.size - 1
+        following = Mux(target == depth - 1, 0, target + 1)
         m.d.comb += [
-            read.addr.eq(where),
-            write.addr.eq(where),
+            read.addr.eq(source),
+            write.addr.eq(target),
             write.data.eq(i.payload.data[0]),
+            write.en.eq(i.valid & i.ready),
+            i.ready.eq(sent > taken),
             o.payload.data[0].eq(Mux(age == p.steps, read.data, 0)),
             o.payload.first.eq(age == 0 if self.steps is None else step == 0),
             o.payload.end.eq(0 if self.steps is None else step == self.steps - 1),
-            o.payload.last.eq(final),
+            o.payload.last.eq(sent == p.size - 1),
         ]
         with m.FSM():
             with m.State("READ"):
-                m.d.comb += read.en.eq(1)
-                m.next = "SEND"
+                with m.If((sent != p.size) & ~(starts & (begun == self.frames))):
+                    m.d.comb += read.en.eq(1)
+                    m.d.sync += begun.eq(begun + starts)
+                    m.next = "SEND"
             with m.State("SEND"):
                 m.d.comb += o.valid.eq(1)
                 with m.If(o.ready):
-                    m.d.sync += element.eq(Mux(final, 0, element + 1))
-                    m.d.sync += where.eq(Mux(final, slot, where + 1))
+                    m.d.sync += [sent.eq(sent + 1), source.eq(source + 1)]
                     m.next = "READ"
-                    with m.If(final):
-                        m.next = "TAKE"
-            with m.State("TAKE"):
-                m.d.comb += [i.ready.eq(1), write.en.eq(i.valid)]
-                with m.If(i.valid):
-                    m.d.sync += element.eq(Mux(final, 0, element + 1))
-                    m.d.sync += where.eq(Mux(wrap, 0, where + 1))
-                    with m.If(final):
-                        m.d.sync += slot.eq(Mux(wrap, 0, where + 1))
-                        with m.If(i.payload.end):
-                            m.d.sync += [age.eq(0), step.eq(0)]
-                        with m.Else():
-                            m.d.sync += [
-                                age.eq(Mux(age == p.steps, age, age + 1)),
-                                step.eq(step + 1),
-                            ]
-                        m.next = "READ"
+        with m.If(i.valid & i.ready):
+            m.d.sync += [taken.eq(taken + 1), target.eq(following)]
+            with m.If(final):
+                m.d.sync += [taken.eq(0), sent.eq(0), source.eq(following)]
+                with m.If(i.payload.end):
+                    m.d.sync += [age.eq(0), step.eq(0)]
+                with m.Else():
+                    m.d.sync += [age.eq(Mux(age == p.steps, age, age + 1)), step.eq(step + 1)]
         return m

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The rounding and overflow rules of :mod:`spikewright.sim.fixed`, as gateware expressions."""
 
-from amaranth import C, Cat, Mux, Shape, Value, ValueLike
+from amaranth import C, Module, Mux, Shape, Signal, Value, ValueLike, signed
 
 from spikewright.sim.fixed import QFormat
 
@@ -11,11 +11,11 @@ def shape_of(fmt: QFormat) -> Shape:
     return Shape(fmt.width, fmt.signed)
 
 
-def saturate(value: ValueLike, fmt: QFormat) -> Value:
-    """Clip to a format by looking at the bits above it."""
-    code, width = Value.cast(value), fmt.width
-    if not code.shape().signed:
-        code = Cat(code, C(0, 1)).as_signed()
+def saturate(m: Module, value: ValueLike, fmt: QFormat) -> Value:
+    """Clip to a format by looking at the bits above it; the value gets a signal of its own."""
+    given, width = Value.cast(value), fmt.width
+    code = Signal(signed(len(given) + (not given.shape().signed)))
+    m.d.comb += code.eq(given)
     sign = code[-1]
     if fmt.signed:
         if len(code) <= width:

@@ -62,7 +62,7 @@ class Leaky(PrimitiveComponent):
                 for k in lanes
             }
         )
-        new = [saturate(s3[f"v{k}"], p.membrane) for k in lanes]
+        new = [saturate(m, s3[f"v{k}"], p.membrane) for k in lanes]
         pipe.write_back([{"v": v} for v in new])
         with m.If(advance):
             m.d.sync += [

@@ -161,7 +161,7 @@ class _Neuron:
     def fire(self, stage: dict[str, Value]) -> dict[str, Value]:
         """Saturate, clamp, compare."""
         p, s = self.p, self._in(stage)
-        v: Value = self._named("v_new", saturate(s["v"], p.membrane), shape_of(p.membrane))
+        v: Value = self._named("v_new", saturate(self.m, s["v"], p.membrane), shape_of(p.membrane))
         if p.lower is not None and p.lower > p.membrane.lo:
             v = Mux(v < p.lower, p.lower, v)
         threshold = s.pop("threshold")
@@ -186,7 +186,7 @@ class _Neuron:
             left = s["refractory"]
             state["refractory"] = Mux(spike, p.refractory, Mux(left == 0, 0, left - 1))
         if p.adaptation is not None:
-            state["a"] = saturate(s["a"] + Mux(spike, s["a_step"], 0), p.adaptation)
+            state["a"] = saturate(self.m, s["a"] + Mux(spike, s["a_step"], 0), p.adaptation)
         return state, before if p.voltage == "before" else after
 
     def _reset(self, v: Value, amount: Value | None) -> Value:
@@ -194,7 +194,7 @@ class _Neuron:
             return v
         if self.p.reset == "value":
             return amount
-        return saturate(v - amount, self.p.membrane)
+        return saturate(self.m, v - amount, self.p.membrane)
 
     def _named(self, name: str, value: Value, shape: Shape) -> Signal:
         signal = Signal(shape, name=f"{name}_{self.k}")

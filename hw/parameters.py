@@ -62,9 +62,11 @@ class ParameterRegister(wiring.Component):
     def elaborate(self, platform: Platform | None) -> Module:
         """Generate the gateware."""
         m = Module()
-        m.d.comb += [self.host.ready.eq(1), self.host.data_out.eq(self.value)]
+        # A reset keeps it, as it keeps the tensors in memory.
+        kept = Signal.like(self.value, reset_less=True)
+        m.d.comb += [self.value.eq(kept), self.host.ready.eq(1), self.host.data_out.eq(kept)]
         with m.If(self.host.write):
-            m.d.sync += self.value.eq(self.host.data)
+            m.d.sync += kept.eq(self.host.data)
         return m
 
 

@@ -3,7 +3,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from amaranth import Cat, Module, Mux, Signal, Value
+from amaranth import Cat, Module, Mux, ResetInserter, Signal, Value
 from amaranth.build import Platform
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
@@ -68,7 +68,9 @@ class RegisterBank(wiring.Component):
         """Generate the gateware."""
         m = Module()
         access = self.access
-        m.submodules.parameters = port = ParameterPort(self.tensor_sizes)
+        port = ParameterPort(self.tensor_sizes)
+        # A soft reset takes the tensors back to their first elements, and so the port.
+        m.submodules.parameters = ResetInserter(self.soft_reset)(port)
         for k in range(len(self.tensor_sizes)):
             host = getattr(self, f"tensor_{k}")
             wiring.connect(m, getattr(port, f"host_{k}"), wiring.flipped(host))

@@ -50,12 +50,10 @@ class Requantize(PrimitiveComponent):
             elements, flags = self._stage(m, advance, elements, flags, "x")
             halves = [halved(x, base) >> own.word[k] for k, x in enumerate(elements)]
         halves, flags = self._stage(m, advance, halves, flags, "half")
+        results = [saturate(m, rounded(x), self.primitive.output) for x in halves]
         with m.If(advance):
             m.d.sync += Cat(o.valid, o.payload.last, o.payload.first, o.payload.end).eq(flags)
-            m.d.sync += [
-                o.payload.data[k].eq(saturate(rounded(x), self.primitive.output))
-                for k, x in enumerate(halves)
-            ]
+            m.d.sync += [o.payload.data[k].eq(result) for k, result in enumerate(results)]
         return m
 
     def _shifts(self, m: Module, take: Value, last: Value) -> ParameterMemory:

@@ -1,20 +1,24 @@
 # SPDX-License-Identifier: Apache-2.0
 """The fast emulator: the numbers of :mod:`spikewright.sim.golden`, bit for bit."""
 
+import importlib.util
+import math
+import os
 from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
 from spikewright.sim import golden
-from spikewright.sim.errors import DataError, ProgramError
+from spikewright.sim.errors import DataError, ProgramError, ToolError
 from spikewright.sim.kernels import Array
 from spikewright.sim.leaky import Leaky
 from spikewright.sim.lif import Lif
+from spikewright.sim.plan import Plan
 from spikewright.sim.ports import Rate
-from spikewright.sim.primitive import Codes
+from spikewright.sim.primitive import Codes, check_choice
 from spikewright.sim.program import Program
 from spikewright.sim.requantize import Requantize
-from spikewright.sim.tape import Plan, Tape
+from spikewright.sim.tape import Tape
 
 BLOCK_STEPS = 128
 """Most steps whose streams are held at once."""
@@ -28,6 +32,9 @@ STEP_SET = 1 << 15
 BLOCK_SET = 1 << 20
 """Elements of the widest per-step vectors of a chunk, in a block of steps."""
 
+PATIENCE = 1.0
+"""Seconds of work in NumPy after which compiling is worth while."""
+
 KEPT_TAPES = 6
 """Sets of buffers kept for later calls."""
 
@@ -40,6 +47,15 @@ class Emulator:
     Parameters
     ----------
     program : Program
+    engine : "NumPy", "Numba" or None
+        What runs the steps. Numba compiles for seconds when a program's structure is new to this
+        machine; ``None`` takes it once NumPy has worked for a second, if it is installed and
+        the environment variable ``SPIKEWRIGHT_NUMBA`` is not 0.
+
+    Raises
+    ------
+    ToolError
+        If Numba is asked for and not installed.
 
     Examples
     --------
@@ -58,15 +74,22 @@ class Emulator:
     {'y': array([[ 0,  7, 15]])}
     """
 
-    def __init__(self, program: Program):
+    def __init__(self, program: Program, *, engine: str | None = None):
+        check_choice("Emulator engine", engine, (None, "NumPy", "Numba"))
+        installed = importlib.util.find_spec("numba") is not None
+        if engine == "Numba" and not installed:
+            raise ToolError("Numba must be installed to compile the emulator: pip install numba")
         self.program = program
-        self._plans: dict[tuple[str, ...], Plan] = {}
+        self._compiled = engine == "Numba"
+        allowed = engine is None and os.environ.get("SPIKEWRIGHT_NUMBA") != "0"
+        self._patience = PATIENCE if allowed and installed else math.inf
+        self._plans: dict[tuple[tuple[str, ...], bool], Plan] = {}
         self._tapes: dict[tuple[Plan, int, int, bool], Tape] = {}
 
     @property
     def engine(self) -> str:
-        """What runs the steps: "NumPy" or "Numba"."""
-        return "NumPy"
+        """What runs the steps of the next run: "NumPy" or "Numba"."""
+        return "Numba" if self._compiled else "NumPy"
 
     def run(self, inputs: Mapping[str, Array]) -> dict[str, Codes]:
         """Outputs of a batch of frames.
@@ -182,9 +205,10 @@ class Emulator:
     ) -> dict[str, Codes]:
         counts = {} if counts is None else counts
         batch, steps = check(self.program, inputs)
-        if references not in self._plans:
-            self._plans[references] = Plan(self.program, references)
-        plan = self._plans[references]
+        compiled = self._compiled and not counts
+        if (references, compiled) not in self._plans:
+            self._plans[references, compiled] = Plan(self.program, references, compiled=compiled)
+        plan = self._plans[references, compiled]
         results = {r: np.empty(self._shape(r, batch, steps), np.int64) for r in references}
         for frames in _spans(batch, _chunk(plan, min(steps, BLOCK_STEPS))):
             tape: Tape | None = None

@@ -175,12 +175,14 @@ class Membrane(NamedTuple):
     """What is proved about a Lif or Leaky: ranges, and the largest intermediate."""
 
     v: Range
+    reach: Range
+    """What the leak is computed of."""
     updated: Range
     """Before the membrane saturates."""
     reset: Range
     """After a subtracting reset, before the membrane saturates."""
-    adaptation: Range
-    bound: int
+    others: int
+    """Largest intermediate beside those of the leak."""
 
 
 def leaky_membrane(primitive: Leaky, tensors: Tensors, i: Range) -> Membrane:
@@ -191,8 +193,8 @@ def leaky_membrane(primitive: Leaky, tensors: Tensors, i: Range) -> Membrane:
         return _leaked(leak, v, i, after_input=primitive.leak_after_input)
 
     v = settle(format_range(primitive.membrane), update)
-    bound = max(leak.bound(v.join(v.plus(i)), i), update(v).bound)
-    return Membrane(v, update(v), v, Range(0, 0), bound)
+    reach = v.join(v.plus(i))
+    return Membrane(v, reach, update(v), v, max(update(v).bound, i.bound))
 
 
 def _leaked(leak: Leak, v: Range, i: Range, *, after_input: bool) -> Range:
@@ -237,10 +239,8 @@ def lif_membrane(primitive: Lif, tensors: Tensors, i: Range) -> Membrane:
     after = fired(before) if p.reset == "subtract" else before.meet(limit)
     reach = before.join(fired(before).meet(limit))
     reach = reach.join(reach.plus(i))
-    bound = max(
-        leak.bound(reach, i), updated.bound, after.bound, threshold.bound, a_bound, reset.bound
-    )
-    return Membrane(v.join(before), updated, after, a, bound)
+    others = max(updated.bound, after.bound, threshold.bound, a_bound, reset.bound, i.bound)
+    return Membrane(v.join(before), reach, updated, after, others)
 
 
 def _adaptation(p: Lif, tensors: Tensors) -> tuple[Range, int]:

@@ -108,7 +108,8 @@ class LeakyKernel(_MembraneKernel):
     def __init__(self, primitive: Leaky, tensors: Tensors, given: Sequence[Range]):
         super().__init__(primitive, tensors, given)
         found = leaky_membrane(primitive, tensors, given[0])
-        self.kind = exact_type(found.bound)
+        leak = Leak.of(tensors[primitive.leak], primitive.leak_frac)
+        self.kind = exact_type(max(leak.bound(found.reach, given[0]), found.others))
         self.outputs = (self.kind,)
         self.updated = found.updated
         self.leak = _Leak(tensors[primitive.leak], primitive.leak_frac, self.kind)
@@ -126,7 +127,8 @@ class LifKernel(_MembraneKernel):
     def __init__(self, primitive: Lif, tensors: Tensors, given: Sequence[Range]):
         super().__init__(primitive, tensors, given)
         self.found = lif_membrane(primitive, tensors, given[0])
-        self.kind = exact_type(self.found.bound)
+        leak = Leak.of(tensors[primitive.leak], primitive.leak_frac)
+        self.kind = exact_type(max(leak.bound(self.found.reach, given[0]), self.found.others))
         self.outputs = (BOOL, self.kind)[: len(self.outputs)]
         self.updated = self.found.updated
         self.leak = self._leak(primitive.leak)

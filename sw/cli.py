@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from threadpoolctl import threadpool_limits
 
 import spikewright
 from spikewright import flow
@@ -43,6 +44,8 @@ _LANES = click.option(
 @click.version_option(spikewright.__version__, prog_name="spikewright")
 def main() -> None:
     """Train, quantize and run neural networks on FPGAs: the same bits everywhere."""
+    # These matrices are small: several BLAS threads wait for each other more than they compute.
+    threadpool_limits(limits=1, user_api="blas")
 
 
 @main.command()
@@ -50,7 +53,7 @@ def main() -> None:
 @click.option("--neuron", type=click.Choice(NEURONS), default="relu")
 @_DATA
 @click.option("--rule", default="backprop", help=f"One of: {', '.join(RULES)}.")
-@click.option("--epochs", type=int, default=5)
+@click.option("--epochs", type=int, help="Enough for 4000 updates if not given.")
 @click.option("--batch", type=int, default=64)
 @click.option("--optimiser", type=click.Choice(["adam", "sgd"]), default="adam")
 @click.option("--learning-rate", type=float, help="0.003 for adam, 0.1 for sgd if not given.")

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Is the gateware the program? Every element of every layer, compared beat by beat."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -158,35 +158,32 @@ class _Tally:
                     step, neuron, want, have = difference
                     divergence = Divergence(start + frame, step, layer, neuron, want, have)
                     found.append((start + frame, step, k, divergence))
-                    self.wrong.add(start + frame)
         self.stuck = outputs is None
-        if outputs is not None:
-            self._outputs(start, streams, outputs, found)
+        found += self._outputs(start, streams, outputs)
+        self.wrong |= {frame for frame, *_ in found}
         if self.first is None and found:
             self.first = min(found, key=lambda item: item[:3])[3]
 
     def _outputs(
-        self,
-        start: int,
-        streams: Mapping[str, Codes],
-        outputs: Mapping[str, Codes],
-        found: list[tuple[int, int, int, Divergence]],
-    ) -> None:
-        """What reached the host, after all layers."""
+        self, start: int, streams: Mapping[str, Codes], outputs: Mapping[str, Codes] | None
+    ) -> Iterator[tuple[int, int, int, Divergence]]:
+        """What should have reached the host, after all layers."""
+        after = len(self.program.layers)
         for name, reference in self.program.outputs.items():
             wanted = streams[self.program.resolve(reference)]
-            for frame, want, have in zip(
-                range(len(wanted)), wanted, outputs[name].reshape(wanted.shape), strict=True
-            ):
-                differ = np.argwhere(np.atleast_2d(want != have))
-                if len(differ):
-                    step, neuron = map(int, differ[0])
-                    codes = np.atleast_2d(want)[step, neuron], np.atleast_2d(have)[step, neuron]
-                    divergence = Divergence(
-                        start + frame, step, f"output {name}", neuron, *map(int, codes)
+            got = None if outputs is None else outputs[name].reshape(wanted.shape)
+            for frame, want in enumerate(wanted):
+                expected = np.atleast_2d(want)
+                have = None if got is None else np.atleast_2d(got[frame])
+                differ = expected != have if have is not None else np.ones(expected.shape, bool)
+                if differ.any():
+                    step, neuron = map(int, np.argwhere(differ)[0])
+                    codes = (
+                        int(expected[step, neuron]),
+                        None if have is None else int(have[step, neuron]),
                     )
-                    found.append((start + frame, step, len(self.program.layers), divergence))
-                    self.wrong.add(start + frame)
+                    where = Divergence(start + frame, step, f"output {name}", neuron, *codes)
+                    yield start + frame, step, after, where
 
 
 def _run(

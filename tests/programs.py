@@ -47,7 +47,9 @@ def program(
             if tensors and name in tensors:
                 codes[name] = np.broadcast_to(tensors[name], spec.shape).astype(np.int64)
             elif name not in codes:
-                codes[name] = rng.integers(spec.format.lo, spec.format.hi, spec.shape, endpoint=True)
+                codes[name] = rng.integers(
+                    spec.format.lo, spec.format.hi, spec.shape, endpoint=True
+                )
     return Program(
         inputs=inputs,
         nodes=tuple(Node(name, primitive, given) for name, (primitive, given) in nodes.items()),
@@ -166,16 +168,17 @@ def _lif_layers(steps: int, sizes: tuple[int, int, int]) -> dict[str, tuple[Prim
     }
 
 
-def lif_count(
-    sizes: tuple[int, int, int] = (13, 9, 3), steps: int = 7, seed: int = 0
-) -> Program:
+def lif_count(sizes: tuple[int, int, int] = (13, 9, 3), steps: int = 7, seed: int = 0) -> Program:
     """Two layers of spiking neurons; the class is who spikes most."""
     count = Count(size=sizes[2], steps=steps)
     return program(
         {"x": per_frame(sizes[0])},
         {
             **_lif_layers(steps, sizes),
-            "lif2": (neurons(sizes[2], refractory=2, reset="value", reset_tensor="reset"), ("cur2",)),
+            "lif2": (
+                neurons(sizes[2], refractory=2, reset="value", reset_tensor="reset"),
+                ("cur2",),
+            ),
             "count": (count, ("lif2",)),
             "argmax": (Extremum(size=sizes[2], input=count.count_format), ("count",)),
         },
@@ -334,6 +337,52 @@ def delayed_echo(steps: int | None = None, seed: int = 0) -> Program:
     )
 
 
+def voltage_output(steps: int | None = 5, seed: int = 0) -> Program:
+    """Both outputs of a neuron and nothing else: each has one reader, and one comes after the other."""
+    return program(
+        {"x": per_step(11, CURRENT)},
+        {"lif": (neurons(11, voltage="after", refractory=1, refractory_input="keep"), ("x",))},
+        {"spikes": "lif", "v": "lif.v"},
+        steps=steps,
+        tensors=LIF_TENSORS,
+        seed=seed,
+    )
+
+
+def paired_inputs(steps: int | None = 3, seed: int = 0) -> Program:
+    """Two inputs that are used together, but come one after the other; the later is used first."""
+    fmt = QFormat(width=12, frac=3)
+    total = Elementwise(size=9, a=fmt, b=fmt)
+    both = Route(sizes=(9, 9), format=total.output, index=tuple(range(17, -1, -2)))
+    return program(
+        {"a": per_step(9, fmt), "b": per_step(9, fmt), "c": per_step(9, total.output)},
+        {
+            "sum": (total, ("a", "b")),
+            "both": (both, ("c", "sum")),
+        },
+        {"y": "both"},
+        steps=steps,
+        seed=seed,
+    )
+
+
+def running_sum(steps: int | None = 4, seed: int = 0) -> Program:
+    """``y[t] = saturate(x[t] + y[t-1])``: a cycle that stores nothing but in its Delay."""
+    fmt = QFormat(width=12, frac=3)
+    total = Elementwise(size=13, a=fmt, b=fmt)
+    return program(
+        {"x": per_step(13, fmt)},
+        {
+            "sum": (total, ("x", "before")),
+            "y": (Requantize(size=13, input=total.output, output=fmt), ("sum",)),
+            "before": (Delay(size=13, format=fmt), ("y",)),
+        },
+        {"y": "y"},
+        steps=steps,
+        seed=seed,
+    )
+
+
 PROGRAMS: dict[str, Callable[[], Program]] = {
     "mlp": mlp,
     "channel_shifts": channel_shifts,
@@ -345,10 +394,15 @@ PROGRAMS: dict[str, Callable[[], Program]] = {
     "spike_recurrence": spike_recurrence,
     "many_ports": many_ports,
     "voltages": voltages,
+    "voltage_output": voltage_output,
+    "paired_inputs": paired_inputs,
+    "running_sum": running_sum,
     "delayed_echo_frames": lambda: delayed_echo(steps=3),
     "delayed_echo_short": lambda: delayed_echo(steps=1),
     "route_recurrence_stream": lambda: route_recurrence(None),
     "spike_recurrence_stream": lambda: spike_recurrence(None),
+    "paired_inputs_stream": lambda: paired_inputs(None),
+    "running_sum_stream": lambda: running_sum(None),
     "voltages_stream": lambda: voltages(None),
     "delayed_echo_stream": delayed_echo,
 }

@@ -10,6 +10,7 @@ import pytest
 from bench import machine
 
 from spikewright.sim import golden
+from spikewright.sim.engine import Engine
 from spikewright.sim.primitive import Codes
 from spikewright.sim.program import Program
 
@@ -44,10 +45,15 @@ def on_emulator(program: Program, inputs: Mapping[str, Codes], name: str) -> dic
     return found
 
 
-def on_rtl(program: Program, inputs: Mapping[str, Codes], name: str) -> dict[str, Codes]:
+def on_rtl(
+    program: Program,
+    inputs: Mapping[str, Codes],
+    name: str,
+    engine_of: Callable[..., Engine] = machine.compiled,
+) -> dict[str, Codes]:
     """Outputs of the Verilog; its layers' beats and CRCs are compared on the way."""
     streams = golden.run(program, inputs)
-    with machine.compiled(program, LANES.get(name)) as engine:
+    with engine_of(program, LANES.get(name)) as engine:
         machine.load(engine, program)
         engine.record(True)
         found = machine.run(engine, program, inputs)
@@ -64,11 +70,12 @@ def on_rtl(program: Program, inputs: Mapping[str, Codes], name: str) -> dict[str
 
 
 def on_stalled_rtl(program: Program, inputs: Mapping[str, Codes], name: str) -> dict[str, Codes]:
-    """The same twice, with random stalls and a different batch before."""
-    steps = machine.shape_of(program, inputs)[1] if program.steps is None else None
+    """The same with random stalls, after another batch."""
+    steps = machine.shape_of(program, inputs)[1]
     with machine.compiled(program, LANES.get(name)) as engine:
         machine.load(engine, program)
-        machine.run(engine, program, programs.random_inputs(program, 1, steps, seed=5), stall_seed=1)
+        other = programs.random_inputs(program, 1, None if program.steps else steps, seed=5)
+        machine.run(engine, program, other, stall_seed=1)
         if program.steps is None:
             machine.soft_reset(engine)
         found = machine.run(engine, program, inputs, stall_seed=2)
@@ -76,12 +83,44 @@ def on_stalled_rtl(program: Program, inputs: Mapping[str, Codes], name: str) -> 
     return found
 
 
+def on_simulated_gateware(
+    program: Program, inputs: Mapping[str, Codes], name: str
+) -> dict[str, Codes]:
+    """The gateware in Amaranth's simulator, without Verilog."""
+    return on_rtl(program, inputs, name, machine.interpreted)
+
+
 BACKENDS: dict[str, Callable[[Program, Mapping[str, Codes], str], dict[str, Codes]]] = {
     "golden": on_golden,
     "emulator": on_emulator,
+    "gateware": on_simulated_gateware,
     "rtl": on_rtl,
     "stalled_rtl": on_stalled_rtl,
 }
+
+QUICK = (
+    "mlp",
+    "channel_shifts",
+    "wide",
+    "lif_count",
+    "lif_membrane",
+    "spike_input",
+    "route_recurrence",
+    "spike_recurrence_stream",
+    "many_ports",
+)
+"""Programs whose Verilog is always compiled, some seconds each; that of the others is slow."""
+
+CASES = [
+    pytest.param(
+        backend,
+        name,
+        marks=[pytest.mark.slow] if backend.endswith("rtl") and name not in QUICK else [],
+        id=f"{backend}-{name}",
+    )
+    for backend in BACKENDS
+    for name in programs.PROGRAMS
+]
 
 
 def batch(program: Program) -> dict[str, Codes]:
@@ -91,8 +130,7 @@ def batch(program: Program) -> dict[str, Codes]:
     return programs.random_inputs(program, 3)
 
 
-@pytest.mark.parametrize("name", programs.PROGRAMS)
-@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize(("backend", "name"), CASES)
 def test_the_same_bits(backend: str, name: str) -> None:
     program = programs.PROGRAMS[name]()
     inputs = batch(program)
@@ -105,7 +143,7 @@ def test_the_same_bits(backend: str, name: str) -> None:
 
 @pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("steps", [1, 4])
-@pytest.mark.parametrize("name", ["spike_input", "voltages"])
+@pytest.mark.parametrize("name", ["spike_input"])
 def test_frames_that_end_early(backend: str, name: str, steps: int) -> None:
     program = programs.PROGRAMS[name]()
     inputs = {"x": programs.random_inputs(program, 3)["x"][:, :steps]}

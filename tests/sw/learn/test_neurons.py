@@ -99,3 +99,10 @@ def test_leaky_charges_exponentially() -> None:
     v = neurons.leaky(Tape().constant(np.full((1, 1), 0.3)), steps=50, leak=LEAK)
     t = np.arange(50)
     np.testing.assert_allclose(v.data.ravel(), 0.3 / LEAK * (1 - (1 - LEAK) ** (t + 1)))
+
+
+def test_a_voltage_at_the_threshold_fires() -> None:
+    options = {"steps": 1, "leak": 0.5, "reset": "zero", "slope": 1.0}
+    drive = np.array([[0.5, np.nextafter(0.5, 0)]])
+    spikes = neurons.lif(Tape().constant(drive), threshold=0.5, **options)
+    np.testing.assert_array_equal(spikes.data[0, 0], [1, 0])
