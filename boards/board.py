@@ -2,7 +2,8 @@
 """What a board is: its part, what that holds, its clock, its pins and its tools."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from typing import Any
 
 from spikewright.sim.errors import BoardError
 
@@ -52,6 +53,8 @@ class Board:
         Clock on the board from which it is made; ``None`` where the processor gives it.
     resources : Resources
         What the part holds.
+    multiplier : (int, int)
+        Widest signed operands of one of its multipliers, in bits.
     pins : mapping of str to str
         Ball of each port of the top, where the toolchain needs it.
     """
@@ -64,7 +67,19 @@ class Board:
     clock_hz: float
     oscillator_hz: float | None
     resources: Resources
+    multiplier: tuple[int, int]
     pins: Mapping[str, str] = field(default_factory=dict)
+
+    def facts(self) -> dict[str, Any]:
+        """What to tell of the board, as JSON values."""
+        return {
+            "name": self.name,
+            "title": self.title,
+            "part": self.part,
+            "toolchain": self.toolchain,
+            "clock_mhz": self.clock_hz / 1e6,
+            **asdict(self.resources),
+        }
 
 
 ULX3S = Board(
@@ -76,6 +91,7 @@ ULX3S = Board(
     clock_hz=80e6,
     oscillator_hz=25e6,
     resources=Resources(lut=83640, ff=83640, bram=208, dsp=156),
+    multiplier=(18, 18),
     # Names and balls as in the board's own constraint file; txd and rxd are the FTDI chip's.
     pins={
         "clk_25mhz": "G2",
@@ -97,6 +113,7 @@ PYNQ_Z2 = Board(
     clock_hz=100e6,
     oscillator_hz=None,
     resources=Resources(lut=53200, ff=106400, bram=280, dsp=220),
+    multiplier=(25, 18),
 )
 
 BOARDS: Mapping[str, Board] = {board.name: board for board in (ULX3S, PYNQ_Z2)}

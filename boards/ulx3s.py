@@ -5,8 +5,9 @@ No board has run this yet.
 """
 
 from dataclasses import dataclass
+from pathlib import Path
 
-from amaranth import Cat, ClockDomain, ClockSignal, Instance, Module, ResetSignal, Signal
+from amaranth import ClockDomain, ClockSignal, Instance, Module, ResetSignal, Signal
 from amaranth.back import rtlil
 from amaranth.build import Platform
 from amaranth.lib import wiring
@@ -20,8 +21,10 @@ from spikewright.sim.errors import BoardError
 
 TOP = "top"
 """Name of the top module."""
-CLOCK = "core_clock"
-"""Name of the core's clock net."""
+SOURCE = "top.il"
+CONSTRAINTS = "top.lpf"
+BLOCK_RAMS = 1
+"""Block RAMs that the top takes beside the accelerator's."""
 BAUD = 1_000_000
 """Rate of the serial line, in bit/s."""
 
@@ -129,7 +132,7 @@ class Ulx3sTop(wiring.Component):
         m = Module()
         m.domains.sync = ClockDomain()
         locked, running, rx = Signal(), Signal(), Signal(init=1)
-        clock = Signal(name=CLOCK)
+        clock = Signal()
         m.submodules.pll = self._pll(clock, locked)
         m.submodules.reset = ResetSynchronizer(~locked | self.btn_fire)
         m.submodules.rx = FFSynchronizer(self.ftdi_txd, rx, init=1)
@@ -227,3 +230,17 @@ def constraints() -> str:
         pull = "DOWN" if port == "btn_fire" else "NONE" if port == "clk_25mhz" else "UP"
         lines.append(f'IOBUF PORT "{port}" PULLMODE={pull} IO_TYPE=LVCMOS33;')
     return "\n".join([*lines, ""])
+
+
+def write_files(folder: Path, *, clock_mhz: float, baud: int = BAUD) -> None:
+    """Write the top and its constraints into a build folder.
+
+    Raises
+    ------
+    BoardError
+        If the board cannot make the clock.
+    FormatError
+        If the clock cannot make the rate.
+    """
+    (folder / SOURCE).write_text(top_rtlil(clock_mhz, baud=baud))
+    (folder / CONSTRAINTS).write_text(constraints())

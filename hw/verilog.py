@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Verilog and RTLIL of an accelerator; their size grows with structure, not with weights."""
 
+import re
+
 import amaranth.back.rtlil as rtlil
 import amaranth.back.verilog as verilog
 
@@ -14,7 +16,9 @@ def to_verilog(accelerator: Accelerator) -> str:
     """Verilog with flat, Vivado-inferable port names."""
     top = Top(accelerator)
     ports = {name: (signal, None) for name, signal in top.ports().items()}
-    return str(verilog.convert(top, name=TOP, ports=ports, emit_src=False))
+    text = str(verilog.convert(top, name=TOP, ports=ports, emit_src=False))
+    # Yosys 0.70 takes a wire named \word[0] for bit 0 of another named \word, and fails in abc9.
+    return re.sub(r"\\\S+", lambda name: name[0].replace("[", ".").replace("]", ""), text)
 
 
 def to_rtlil(accelerator: Accelerator) -> str:

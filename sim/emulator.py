@@ -4,6 +4,7 @@
 import importlib.util
 import math
 import os
+import time
 from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
@@ -14,7 +15,6 @@ from spikewright.sim.kernels import Array
 from spikewright.sim.leaky import Leaky
 from spikewright.sim.lif import Lif
 from spikewright.sim.plan import Plan
-from spikewright.sim.ports import Rate
 from spikewright.sim.primitive import Codes, check_choice
 from spikewright.sim.program import Program
 from spikewright.sim.requantize import Requantize
@@ -22,15 +22,6 @@ from spikewright.sim.tape import Tape
 
 BLOCK_STEPS = 128
 """Most steps whose streams are held at once."""
-
-FRAME_SET = 1 << 18
-"""Elements of the widest per-frame vectors of a chunk of frames."""
-
-STEP_SET = 1 << 15
-"""Elements of the widest per-step vectors of a chunk, in one step."""
-
-BLOCK_SET = 1 << 20
-"""Elements of the widest per-step vectors of a chunk, in a block of steps."""
 
 PATIENCE = 1.0
 """Seconds of work in NumPy after which compiling is worth while."""
@@ -203,17 +194,18 @@ class Emulator:
         counts: dict[str, int] | None = None,
         state: dict[str, Codes] | None = None,
     ) -> dict[str, Codes]:
-        counts = {} if counts is None else counts
         batch, steps = check(self.program, inputs)
-        compiled = self._compiled and not counts
-        if (references, compiled) not in self._plans:
-            self._plans[references, compiled] = Plan(self.program, references, compiled=compiled)
-        plan = self._plans[references, compiled]
-        results = {r: np.empty(self._shape(r, batch, steps), np.int64) for r in references}
-        for frames in _spans(batch, _chunk(plan, min(steps, BLOCK_STEPS))):
+        for carried in (state or {}).values():
+            if len(carried) != batch:
+                raise DataError(f"Stream must go on with a batch of {len(carried)}, not {batch}")
+        plan = self._plan(references, compiled=False)
+        results = {r: np.empty(plan.shape(r, batch, steps), np.int64) for r in references}
+        for frames in _spans(batch, plan.chunk(min(steps, BLOCK_STEPS))):
+            started = time.perf_counter()
+            plan = self._plan(references, compiled=self._compiled and counts is None)
             tape: Tape | None = None
             for now in _spans(steps, BLOCK_STEPS):
-                before, tape = tape, self._tape(plan, frames, now, counting=bool(counts))
+                before, tape = tape, self._tape(plan, frames, now, counting=counts is not None)
                 if before is None:
                     tape.start(inputs, frames)
                     tape.go_on({key: value[frames] for key, value in (state or {}).items()})
@@ -222,12 +214,19 @@ class Emulator:
                 tape.play(inputs, frames, now)
                 if now.stop == steps:
                     tape.finish()
-                self._collect(tape, results, frames, now)
-                for name in counts:
-                    counts[name] += tape.sites[name].take_clipped()
+                tape.collect(results, frames, now)
+                if counts is not None:
+                    for name in counts:
+                        counts[name] += tape.sites[name].take_clipped()
             if state is not None and tape is not None:
-                _keep(tape, state, frames, batch)
+                tape.keep(state, frames, batch)
+            self._be_patient(references, time.perf_counter() - started)
         return results
+
+    def _plan(self, references: tuple[str, ...], *, compiled: bool) -> Plan:
+        if (references, compiled) not in self._plans:
+            self._plans[references, compiled] = Plan(self.program, references, compiled=compiled)
+        return self._plans[references, compiled]
 
     def _tape(self, plan: Plan, frames: slice, now: slice, *, counting: bool) -> Tape:
         key = (plan, frames.stop - frames.start, now.stop - now.start, counting)
@@ -237,18 +236,14 @@ class Emulator:
             self._tapes[key] = Tape(*key[:3], counting=counting)
         return self._tapes[key]
 
-    def _shape(self, reference: str, batch: int, steps: int) -> tuple[int, ...]:
-        size = self.program.port(reference).size
-        at_frame = self.program.rates[reference.partition(".")[0]] is Rate.FRAME
-        return (batch, size) if at_frame else (batch, steps, size)
-
-    def _collect(self, tape: Tape, results: Mapping[str, Codes], frames: slice, now: slice) -> None:
-        for reference, result in results.items():
-            stream = tape.stream(reference)
-            if result.ndim == 2:
-                result[frames] = stream[-1]
-            else:
-                np.copyto(result[frames, now], stream.swapaxes(0, 1), casting="unsafe")
+    def _be_patient(self, references: tuple[str, ...], seconds: float) -> None:
+        """Turn to compiled loops after enough work without."""
+        self._patience -= seconds
+        if self._patience < 0 and not self._compiled:
+            self._patience = math.inf
+            loop = self._plan(references, compiled=True).loop
+            # A BLAS library is faster at dense products.
+            self._compiled = loop is not None and not loop.dense
 
 
 def check(program: Program, inputs: Mapping[str, Array]) -> tuple[int, int]:
@@ -268,27 +263,8 @@ def check(program: Program, inputs: Mapping[str, Array]) -> tuple[int, int]:
     return golden.check_inputs(program, inputs)
 
 
-def _chunk(plan: Plan, steps: int) -> int:
-    """Frames whose streams a cache holds while ``steps`` steps run."""
-    names = [*plan.inputs, *(node.name for node in plan.nodes)]
-    sizes = {name: plan.program.port(name).size for name in names}
-    held = {name for name in names if plan.is_static(name) or plan.final(name)}
-    widest = max((sizes[name] for name in held), default=1)
-    stepped = max((sizes[name] for name in names if name not in held), default=1)
-    frames = min(FRAME_SET // widest, STEP_SET // stepped, BLOCK_SET // (stepped * max(1, steps)))
-    return max(1, frames)
-
-
 def _spans(total: int, most: int) -> Iterator[slice]:
     """Slices of nearly equal length, at most ``most``, that cover ``total``."""
     parts = -(-total // most)
     for k in range(parts):
         yield slice(total * k // parts, total * (k + 1) // parts)
-
-
-def _keep(tape: Tape, state: dict[str, Codes], frames: slice, batch: int) -> None:
-    """Store what a tape carries in the state of all streams."""
-    for key, value in tape.carry.items():
-        if key not in state:
-            state[key] = np.zeros((batch, *value.shape[1:]), np.int64)
-        state[key][frames] = value

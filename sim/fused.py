@@ -226,13 +226,12 @@ class Writer:
         leak = Leak.of(self.tensors[name], frac)
         code = self.text.constant((1 << leak.frac) - leak.keep, kind)
         half = (1 << leak.frac) >> 1 if leak.frac else 0
-        lost = [
-            f"lost = {kind}({code} * u)",
+        return [
+            f"old = {kind}(u + i)" if after_input else "old = u",
+            f"lost = {kind}({code} * old)",
             f"lost = {kind}({kind}(lost + {kind}({half})) >> {kind}({leak.frac}))",
+            f"w = {kind}(old - lost)" if after_input else f"w = {kind}({kind}(old - lost) + i)",
         ]
-        if after_input:
-            return [f"u = {kind}(u + i)", *lost, f"w = {kind}(u - lost)"]
-        return [*lost, f"w = {kind}({kind}(u - lost) + i)"]
 
     def _leak_bound(self, name: str, frac: int, reach: Range) -> int:
         leak = Leak.of(self.tensors[name], frac)

@@ -11,6 +11,7 @@ from spikewright.sim.compiled import Text, compile_module
 from spikewright.sim.exact import Range
 from spikewright.sim.fused import WRITERS, Writer, integer_type
 from spikewright.sim.kernels import BOOL, Array, Call, Kernel, Site
+from spikewright.sim.matvec import MatVec
 from spikewright.sim.ports import SPIKE
 from spikewright.sim.program import Node, Program
 
@@ -55,6 +56,10 @@ class Loop:
     ):
         self.program, self.ranges, self.root, self.stored = program, ranges, root, stored
         self.kernels: dict[str, LoopKernel] = {}
+        self.dense = any(
+            isinstance(n.primitive, MatVec) and n.primitive.input != SPIKE for n in nodes
+        )
+        """Whether there are products with other codes than spikes."""
         self._text = Text()
         self._rows: dict[str, str] = {}
         for node in nodes:

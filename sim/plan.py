@@ -29,6 +29,15 @@ from spikewright.sim.program import Node, Program
 from spikewright.sim.requantize import Requantize
 from spikewright.sim.route import Route
 
+FRAME_SET = 1 << 18
+"""Elements of the widest per-frame vectors of a chunk of frames."""
+
+STEP_SET = 1 << 15
+"""Elements of the widest per-step vectors of a chunk, in one step."""
+
+BLOCK_SET = 1 << 20
+"""Elements of the widest per-step vectors of a chunk, in a block of steps."""
+
 KERNELS: dict[type[Primitive], type[Kernel]] = {
     MatVec: MatVecKernel,
     EventMatVec: MatVecKernel,
@@ -61,6 +70,11 @@ class Plan:
         needed = self._needed(references)
         self.inputs = [name for name in program.inputs if name in needed]
         self.nodes = [n for n in program.order if n.name in needed]
+        self.sizes = {name: program.port(name).size for name in self.inputs}
+        for node in self.nodes:
+            for port, described in node.primitive.ports().outputs.items():
+                self.sizes[f"{node.name}.{port}"] = described.size
+        self._roots: dict[str, tuple[str, int]] = {}
         self.delays = {
             n.name: (n.primitive.steps, program.resolve(n.inputs[0]))
             for n in self.nodes
@@ -102,6 +116,23 @@ class Plan:
                 waiting += [] if node is None else [r.partition(".")[0] for r in node.inputs]
         return found
 
+    def shape(self, reference: str, batch: int, steps: int) -> tuple[int, ...]:
+        """Shape of a wanted stream."""
+        at_frame = self.is_static(reference) or self.final(reference.partition(".")[0])
+        size = self.sizes[self.root(reference)[0] or reference]
+        return (batch, size) if at_frame else (batch, steps, size)
+
+    def chunk(self, steps: int) -> int:
+        """Frames whose streams a cache holds while ``steps`` steps run."""
+        held, stepped = 1, 1
+        for reference, size in self.sizes.items():
+            if self.is_static(reference) or self.final(reference.partition(".")[0]):
+                held = max(held, size)
+            else:
+                stepped = max(stepped, size)
+        block = BLOCK_SET // (stepped * max(1, steps))
+        return max(1, min(FRAME_SET // held, STEP_SET // stepped, block))
+
     def is_static(self, reference: str) -> bool:
         """Whether a stream is the same in every step of a frame and at the frame's rate."""
         return reference.partition(".")[0] in self.static
@@ -122,8 +153,12 @@ class Plan:
 
     def root(self, reference: str) -> tuple[str, int]:
         """The stream that a reference is, delayed, and by how many steps; "" is always zero."""
+        if reference not in self._roots:
+            self._roots[reference] = self._root(self.program.resolve(reference))
+        return self._roots[reference]
+
+    def _root(self, reference: str) -> tuple[str, int]:
         delay, seen = 0, set()
-        reference = self.program.resolve(reference)
         while (name := reference.partition(".")[0]) in self.delays:
             if name in seen:
                 return "", 0

@@ -12,6 +12,7 @@ from spikewright.sim.kernels import BOOL, Array, Call, Site
 from spikewright.sim.last import Last
 from spikewright.sim.plan import Plan
 from spikewright.sim.ports import SPIKE
+from spikewright.sim.primitive import Codes
 from spikewright.sim.program import Node
 
 
@@ -119,9 +120,25 @@ class Tape:
         for call in self.last:
             call()
 
+    def collect(self, results: Mapping[str, Codes], frames: slice, now: slice) -> None:
+        """Copy a block of the wanted streams to the results."""
+        for reference, result in results.items():
+            stream = self.stream(reference)
+            if result.ndim == 2:
+                np.copyto(result[frames], stream[-1], casting="unsafe")
+            else:
+                np.copyto(result[frames, now], stream.swapaxes(0, 1), casting="unsafe")
+
+    def keep(self, state: dict[str, Codes], frames: slice, batch: int) -> None:
+        """Copy what is carried to the state of a whole batch."""
+        for key, value in self.carry.items():
+            if key not in state:
+                state[key] = np.zeros((batch, *value.shape[1:]), np.int64)
+            np.copyto(state[key][frames], value, casting="unsafe")
+
     def _allocate(self, name: str, reference: str, kind: np.dtype[Any]) -> None:
         frame = name in self.plan.static or self.plan.final(name)
-        size = self.plan.program.port(reference).size
+        size = self.plan.sizes[reference]
         steps = 1 if frame else self.steps
         before = self.plan.history.get(reference, 0)
         base = np.zeros((before + steps, self.batch, size), kind)

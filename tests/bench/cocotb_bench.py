@@ -4,13 +4,20 @@
 import dataclasses
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import cocotb
 from cocotb.triggers import Timer
 
+from bench.axi import AxiExchange, AxiPlan
 from bench.exchange import Exchange, Plan
+
+EXCHANGES: dict[str, Callable[[dict[str, Any]], Exchange | AxiExchange]] = {
+    "Exchange": lambda plan: Exchange(Plan(**plan)),
+    "AxiExchange": lambda plan: AxiExchange(AxiPlan(**plan)),
+}
 
 
 class CocotbWires:
@@ -43,7 +50,7 @@ class CocotbWires:
 async def carry_out(dut: Any) -> None:
     folder = Path(os.environ["BENCH_FOLDER"])
     wanted = json.loads((folder / "plan.json").read_text())
-    exchange = Exchange(Plan(**wanted["plan"]))
+    exchange = EXCHANGES[wanted["exchange"]](wanted["plan"])
 
     async def clock(level: int) -> None:
         dut.clk.value = level
@@ -54,14 +61,16 @@ async def carry_out(dut: Any) -> None:
         await exchange.run(CocotbWires(dut, wanted["constants"]), clock)
     except AssertionError as error:
         failure = str(error)
-    seen = {
-        "failure": failure,
-        "sinks": {sink.name: sink.beats for sink in exchange.sinks},
-        "hosts": {host.name: host.read for host in exchange.hosts},
-    }
+    seen = {"failure": failure, **exchange.seen()}
     (folder / "seen.json").write_text(json.dumps(seen))
 
 
-def write_plan(folder: Path, plan: Plan, constants: dict[str, int]) -> None:
-    wanted = {"plan": dataclasses.asdict(plan), "constants": constants}
+def write_plan(
+    folder: Path, exchange: Exchange | AxiExchange, constants: dict[str, int]
+) -> None:
+    wanted = {
+        "exchange": type(exchange).__name__,
+        "plan": dataclasses.asdict(exchange.plan),
+        "constants": constants,
+    }
     (folder / "plan.json").write_text(json.dumps(wanted))

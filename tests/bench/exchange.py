@@ -4,7 +4,7 @@
 import random
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 RESET_CYCLES = 2
 
@@ -248,6 +248,20 @@ class Exchange:
         if not all(sink.done for sink in self.sinks):
             return False
         return self.plan.more or all(source.done for source in self.sources)
+
+    def seen(self) -> dict[str, Any]:
+        """What came, as JSON values."""
+        return {
+            "sinks": {sink.name: sink.beats for sink in self.sinks},
+            "hosts": {host.name: host.read for host in self.hosts},
+        }
+
+    def restore(self, seen: dict[str, Any]) -> None:
+        """Take over what an exchange in another process saw."""
+        for sink in self.sinks:
+            sink.beats = seen["sinks"][sink.name]
+        for host in self.hosts:
+            host.read = seen["hosts"][host.name]
 
     def _story(self) -> str:
         parts = [f"{host.name} did {host.given} of {len(host.pulses)}" for host in self.hosts]

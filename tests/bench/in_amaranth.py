@@ -7,6 +7,7 @@ from amaranth.hdl import Signal
 from amaranth.lib import wiring
 from amaranth.sim import Simulator
 
+from bench.axi import AxiExchange
 from bench.exchange import Exchange
 from bench.payloads import decode
 from bench.ports import Top
@@ -42,7 +43,7 @@ def _number(signal: Signal, bits: int) -> int:
     return number
 
 
-def run(component: wiring.Component, exchange: Exchange) -> None:
+def run(component: wiring.Component, exchange: Exchange | AxiExchange) -> None:
     """Carry out the exchange."""
     top = Top(component)
 

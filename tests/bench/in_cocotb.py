@@ -18,6 +18,7 @@ from amaranth.back import verilog
 from amaranth.lib import wiring
 from cocotb_tools.runner import get_runner
 
+from bench.axi import AxiExchange
 from bench.cocotb_bench import write_plan
 from bench.exchange import Exchange, claim
 from bench.ports import Top
@@ -39,7 +40,7 @@ RUNTIME = ("verilated", "verilated_threads", "verilated_vpi", "verilated_dpi")
 PUBLIC = f'`verilator_config\npublic_flat_rw -module "{TOP}" -var "*"\n'
 
 
-def run(component: wiring.Component, exchange: Exchange) -> None:
+def run(component: wiring.Component, exchange: Exchange | AxiExchange) -> None:
     """Carry out the exchange in a simulation of its own and copy back what it saw."""
     top = Top(component)
     text = verilog.convert(
@@ -51,13 +52,10 @@ def run(component: wiring.Component, exchange: Exchange) -> None:
     )
     program = simulator(text)
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
-        write_plan(Path(folder), exchange.plan, top.constants)
+        write_plan(Path(folder), exchange, top.constants)
         (Path(folder) / TOP).symlink_to(program)
         seen = _simulate(Path(folder))
-    for sink in exchange.sinks:
-        sink.beats = seen["sinks"][sink.name]
-    for host in exchange.hosts:
-        host.read = seen["hosts"][host.name]
+    exchange.restore(seen)
     claim(seen["failure"] is None, str(seen["failure"]))
 
 

@@ -1,258 +1,250 @@
 # SPDX-License-Identifier: Apache-2.0
 """The emulator computes what the golden run computes, whatever the program."""
 
+import dataclasses
 import random
 from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from random_program import Draw, random_codes
 
-from spikewright.sim import golden
+from spikewright.sim import emulator as emulator_module
+from spikewright.sim import golden, plan
 from spikewright.sim.emulator import Emulator
+from spikewright.sim.errors import DataError, FormatError, ProgramError
 from spikewright.sim.fixed import QFormat
-from spikewright.sim.ports import SPIKE, Port, Rate
-from spikewright.sim.primitive import Codes, Primitive
-from spikewright.sim.primitives import (
-    Count,
-    Delay,
-    Elementwise,
-    EventMatVec,
-    Extremum,
-    Hold,
-    Last,
-    Leaky,
-    Lif,
-    MatVec,
-    Requantize,
-    Route,
-)
+from spikewright.sim.ports import Port, Rate
+from spikewright.sim.primitive import Codes, Ports, Primitive, State, Tensors
+from spikewright.sim.primitives import Delay, Elementwise, Hold, Leaky, Lif, Requantize
 from spikewright.sim.program import Input, Node, Program
 
-
-class Draw:
-    """A random program, node by node: each reads streams that are there already."""
-
-    def __init__(self, rnd: random.Random, *, steps: int | None):
-        self.rnd, self.steps = rnd, steps
-        self.rng = np.random.default_rng(rnd.randrange(2**32))
-        self.inputs: dict[str, Input] = {}
-        self.nodes: list[Node] = []
-        self.tensors: dict[str, Codes] = {}
-        self.found: dict[str, tuple[Port, Rate]] = {}
-        self.late: set[str] = set()
-
-    def program(self) -> Program:
-        for k in range(self.rnd.randint(1, 2)):
-            port = Port(size=self.rnd.randint(1, 6), format=self.rnd.choice([SPIKE, self.format()]))
-            per_step = self.steps is None or self.rnd.random() < 0.5
-            self.inputs[f"in{k}"] = Input(port, Rate.STEP if per_step else Rate.FRAME)
-            self.found[f"in{k}"] = (port, self.inputs[f"in{k}"].rate)
-        for _ in range(self.rnd.randint(1, 6)):
-            kinds = [self.matvec, self.requantize, self.elementwise, self.route, self.extremum]
-            kinds += [self.lif, self.leaky, self.delay, self.loop]
-            kinds += [] if self.steps is None else [self.hold, self.count, self.last]
-            self.rnd.choice(kinds)()
-        names = [f"{n.name}.{port}" for n in self.nodes for port in n.primitive.ports().outputs]
-        chosen = self.rnd.sample(names, min(len(names), 3))
-        return Program(
-            inputs=self.inputs,
-            nodes=tuple(self.rnd.sample(self.nodes, len(self.nodes))),
-            outputs={f"out{k}": name for k, name in enumerate(chosen)},
-            tensors=self.tensors,
-            steps=self.steps,
-        )
-
-    def format(self, width: int = 12, frac: int | None = None) -> QFormat:
-        frac = self.rnd.randint(-2, 6) if frac is None else frac
-        signed = self.rnd.random() < 0.5
-        return QFormat(width=self.rnd.randint(1 + signed, width), frac=frac, signed=signed)
-
-    def add(self, primitive: Primitive, *references: str, name: str | None = None) -> str:
-        for tensor, spec in primitive.tensors().items():
-            codes = self.rng.integers(spec.format.lo, spec.format.hi, spec.shape, endpoint=True)
-            self.tensors[tensor] = codes >> self.rnd.choice([0, 0, 1, 3])
-        rate = self.found[references[0]][1] if primitive.crossing is None else primitive.crossing[1]
-        name = name or f"n{len(self.nodes)}"
-        if self.late & set(references) or primitive.crossing == (Rate.STEP, Rate.FRAME):
-            self.late |= {f"{name}.{port}" for port in primitive.ports().outputs}
-        self.nodes.append(Node(name, primitive, references))
-        for port, described in primitive.ports().outputs.items():
-            self.found[f"{name}.{port}"] = (described, rate)
-        return f"{name}.{next(iter(primitive.ports().outputs))}"
-
-    def pick(self, rate: Rate | None = None) -> tuple[str, Port]:
-        late = self.late if rate is Rate.STEP else set()
-        name = self.rnd.choice([name for name in self.found if name not in late])
-        port, its_rate = self.found[name]
-        if rate is Rate.STEP and its_rate is Rate.FRAME:
-            return self.add(Hold(size=port.size, format=port.format), name), port
-        if rate is Rate.FRAME and its_rate is Rate.STEP:
-            return self.add(Last(size=port.size, format=port.format), name), port
-        return name, port
-
-    def same(self, rate: Rate, size: int, fmt: QFormat) -> str:
-        """A stream of a rate, a size and a format, made from another."""
-        name, port = self.pick(rate)
-        order = tuple(self.rnd.randrange(port.size) for _ in range(size))
-        name = self.add(Route(sizes=(port.size,), format=port.format, index=order), name)
-        return self.convert(name, fmt)
-
-    def convert(self, name: str, output: QFormat) -> str:
-        port = self.found[name][0]
-        if port.format == output:
-            return name
-        if not port.format.width - (port.format.frac - output.frac) <= 60:
-            name = self.convert(name, QFormat(width=8, frac=output.frac + 20))
-            port = self.found[name][0]
-        shift = self.rnd.choice([None, f"shift{len(self.nodes)}"])
-        if port.format.frac - output.frac > 48 or port.format.width > 60:
-            shift = None
-        return self.add(
-            Requantize(size=port.size, input=port.format, output=output, shift=shift), name
-        )
-
-    def matvec(self) -> None:
-        name, port = self.pick()
-        if self.rnd.random() < 0.5:
-            fmt = self.rnd.choice([SPIKE, self.format(8)])
-            name = self.convert(name, fmt)
-            port = self.found[name][0]
-        k, weight = len(self.nodes), self.format(self.rnd.choice([8, 8, 20]))
-        if port.format.width + weight.width > 56:
-            return
-        kind = EventMatVec if port.format == SPIKE and self.rnd.random() < 0.7 else MatVec
-        bias = self.rnd.choice([None, f"b{k}"])
-        rows = self.rnd.randint(1, 6)
-        primitive = kind(
-            rows=rows,
-            columns=port.size,
-            input=port.format,
-            weight_format=weight,
-            weight=f"w{k}",
-            bias=bias,
-            bias_width=self.rnd.randint(2, 20),
-        )
-        self.add(primitive, name)
-
-    def requantize(self) -> None:
-        self.convert(self.pick()[0], self.format(self.rnd.choice([4, 12, 30])))
-
-    def elementwise(self) -> None:
-        a, port = self.pick()
-        operation = self.rnd.choice(["add", "multiply"])
-        other = self.format(8, port.format.frac if operation == "add" else None)
-        if port.format.width > 48:
-            return
-        b = self.same(self.found[a][1], port.size, other)
-        self.add(Elementwise(size=port.size, a=port.format, b=other, operation=operation), a, b)
-
-    def route(self) -> None:
-        a, port = self.pick()
-        b = self.same(self.found[a][1], self.rnd.randint(1, 4), port.format)
-        sizes = (port.size, self.found[b][0].size)
-        index = tuple(self.rnd.randrange(sum(sizes)) for _ in range(self.rnd.randint(1, 5)))
-        index_or_all = self.rnd.choice([None, index])
-        self.add(Route(sizes=sizes, format=port.format, index=index_or_all), a, b)
-
-    def extremum(self) -> None:
-        name, port = self.pick()
-        largest = self.rnd.random() < 0.5
-        self.add(Extremum(size=port.size, input=port.format, largest=largest), name)
-
-    def membrane(self) -> tuple[str, dict[str, object]]:
-        """A current and the fields that Leaky and Lif share."""
-        name, port = self.pick(Rate.STEP)
-        membrane = QFormat(width=self.rnd.choice([3, 8, 12, 20, 32]), frac=self.rnd.randint(0, 6))
-        current = self.format(min(32, membrane.width + 1), membrane.frac)
-        name = self.convert(name, current)
-        return name, {
-            "size": port.size,
-            "input": current,
-            "membrane": membrane,
-            "leak": f"leak{len(self.nodes)}",
-            "leak_frac": self.rnd.choice([1, 2, 4, 8, 16, 24]),
-            "per_neuron": self.rnd.random() < 0.5,
-            "leak_after_input": self.rnd.random() < 0.3,
-        }
-
-    def leaky(self) -> None:
-        name, fields = self.membrane()
-        self.add(Leaky(**fields), name)
-
-    def lif(self) -> None:
-        name, fields = self.membrane()
-        k, membrane, rnd = len(self.nodes), fields["membrane"], self.rnd
-        assert isinstance(membrane, QFormat)
-        reset = rnd.choice(["subtract", "value", "none"])
-        fields |= {"reset": reset, "strict": rnd.random() < 0.5, "threshold": f"threshold{k}"}
-        fields["reset_tensor"] = None if reset == "none" else f"reset{k}"
-        if reset == "subtract" and rnd.random() < 0.5:
-            fields["reset_tensor"] = None
-        fields["reset_next"] = reset != "none" and rnd.random() < 0.3
-        fields["refractory"] = rnd.choice([0, 0, 1, 3])
-        fields["refractory_input"] = rnd.choice(["drop", "keep"])
-        fields["lower"] = rnd.choice([None, rnd.randint(membrane.lo, membrane.hi)])
-        fields["voltage"] = rnd.choice(["none", "before", "after"])
-        if rnd.random() < 0.3:
-            fields["adaptation"] = self.format(min(32, membrane.width + 1), membrane.frac)
-            fields |= {"adaptation_leak": f"aleak{k}", "adaptation_step": f"astep{k}"}
-        self.add(Lif(**fields), name)
-
-    def delay(self) -> None:
-        name, port = self.pick(Rate.STEP)
-        self.add(Delay(size=port.size, format=port.format, steps=self.rnd.randint(1, 4)), name)
-
-    def loop(self) -> None:
-        """A stream plus its own past, back in its own format."""
-        name, port = self.pick(Rate.STEP)
-        fmt = QFormat(width=self.rnd.randint(2, 10), frac=port.format.frac)
-        if port.format.width > 40:
-            return
-        k = len(self.nodes)
-        self.found[f"loop{k}.y"] = (Port(size=port.size, format=fmt), Rate.STEP)
-        total = self.add(Elementwise(size=port.size, a=port.format, b=fmt), name, f"loop{k}.y")
-        back = self.convert(total, fmt)
-        delay = Delay(size=port.size, format=fmt, steps=self.rnd.randint(1, 3))
-        self.add(delay, back, name=f"loop{k}")
-
-    def hold(self) -> None:
-        self.pick(Rate.STEP)
-
-    def last(self) -> None:
-        name, port = self.pick(Rate.STEP)
-        self.add(Last(size=port.size, format=port.format), name)
-
-    def count(self) -> None:
-        name = self.convert(self.pick(Rate.STEP)[0], SPIKE)
-        assert self.steps is not None
-        self.add(Count(size=self.found[name][0].size, steps=self.steps), name)
-
-
-def codes(program: Program, frames: int, steps: int, seed: int) -> dict[str, Codes]:
-    rng = np.random.default_rng(seed)
-    drawn = {}
-    for name, given_input in program.inputs.items():
-        fmt = given_input.port.format
-        shape = (frames, steps) if given_input.rate is Rate.STEP else (frames,)
-        shape = (*shape, given_input.port.size)
-        drawn[name] = rng.integers(fmt.lo, fmt.hi, shape, endpoint=True)
-    return drawn
+U8 = QFormat(width=8, signed=False)
+RANDOMS = st.randoms(use_true_random=False)
 
 
 def assert_equal(found: Mapping[str, Codes], wanted: Mapping[str, Codes]) -> None:
     for name, value in found.items():
         assert value.dtype == np.int64
-        np.testing.assert_array_equal(value, wanted[name], err_msg=name)
+        np.testing.assert_array_equal(value, wanted[name], err_msg=name, strict=True)
 
 
-@settings(max_examples=300)
-@given(st.randoms(use_true_random=False), st.sampled_from([1, 2, 7]), st.sampled_from([1, 5]))
+def assert_same(program: Program, inputs: Mapping[str, Codes], emulator: Emulator) -> None:
+    """Every stream, all at once and each output by itself."""
+    streams = golden.run(program, inputs)
+    assert_equal(emulator.trace(inputs, list(streams)), streams)
+    outputs = {name: streams[program.resolve(r)] for name, r in program.outputs.items()}
+    found = emulator.run(inputs)
+    assert found.keys() == outputs.keys()
+    assert_equal(found, outputs)
+
+
+def simple(*nodes: Node, fmt: QFormat = U8, size: int = 3, **fields: Any) -> Program:
+    """A program of one input ``x`` and one output, the last node."""
+    rate = fields.pop("rate", Rate.STEP)
+    defaults: dict[str, Any] = {"outputs": {"y": nodes[-1].name}, "tensors": {}, "steps": 4}
+    inputs = {"x": Input(Port(size=size, format=fmt), rate)}
+    return Program(inputs=inputs, nodes=nodes, **{**defaults, **fields})
+
+
+@settings(max_examples=250)
+@given(RANDOMS, st.sampled_from([1, 2, 7]), st.sampled_from([1, 5]))
 def test_every_stream_of_any_program(rnd: random.Random, steps: int, frames: int) -> None:
     program = Draw(rnd, steps=steps).program()
-    inputs = codes(program, frames, steps, seed=rnd.randrange(100))
+    inputs = random_codes(program, frames, steps, seed=rnd.randrange(100))
+    assert_same(program, inputs, Emulator(program, engine="NumPy"))
+
+
+@settings(max_examples=25)
+@given(RANDOMS, st.integers(1, 6))
+def test_every_option_of_membranes(rnd: random.Random, steps: int) -> None:
+    program = Draw(rnd, steps=6).membranes()
+    inputs = random_codes(program, 3, steps, seed=1)
+    assert_same(program, inputs, Emulator(program, engine="NumPy"))
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_blocks_and_chunks_change_nothing(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(emulator_module, "BLOCK_STEPS", 3)
+    monkeypatch.setattr(plan, "STEP_SET", 12)
+    program = Draw(random.Random(seed), steps=11).program()
+    inputs = random_codes(program, 9, 11, seed)
+    assert_same(program, inputs, Emulator(program, engine="NumPy"))
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_streams_go_on_where_they_stopped(seed: int) -> None:
+    program = Draw(random.Random(seed), steps=None).program()
+    inputs = random_codes(program, 2, 9, seed)
     streams = golden.run(program, inputs)
-    emulator = Emulator(program)
-    assert_equal(emulator.trace(inputs, list(streams)), streams)
-    outputs = {name: streams[reference] for name, reference in program.outputs.items()}
-    assert_equal(emulator.run(inputs), outputs)
+    emulator, state, parts = Emulator(program, engine="NumPy"), {}, []
+    for part in (slice(0, 4), slice(4, 5), slice(5, 5), slice(5, 9)):
+        some = {name: value[:, part] for name, value in inputs.items()}
+        parts.append(emulator.stream(some, state))
+    for name, reference in program.outputs.items():
+        whole = np.concatenate([part[name] for part in parts], axis=1)
+        np.testing.assert_array_equal(whole, streams[program.resolve(reference)])
+
+
+def test_a_stream_keeps_its_batch() -> None:
+    program = simple(Node("d", Delay(size=3, format=U8), ("x",)), steps=None)
+    state: dict[str, Codes] = {}
+    Emulator(program).stream({"x": np.zeros((2, 1, 3), int)}, state)
+    with pytest.raises(DataError, match=r"^Stream must go on with a batch of 2, not 3$"):
+        Emulator(program).stream({"x": np.zeros((3, 1, 3), int)}, state)
+
+
+def test_frames_are_no_stream() -> None:
+    program = simple(Node("d", Delay(size=3, format=U8), ("x",)))
+    sentence = r"^Program must be a stream to go on, not frames of 4 steps: use run$"
+    with pytest.raises(ProgramError, match=sentence):
+        Emulator(program).stream({"x": np.zeros((2, 1, 3), int)}, {})
+
+
+def test_nothing_but_delays_is_zero() -> None:
+    delays = [Node(a, Delay(size=3, format=U8), (b,)) for a, b in (("a", "b"), ("b", "a"))]
+    total = Node("sum", Elementwise(size=3, a=U8, b=U8), ("x", "a"))
+    program = simple(*delays, total)
+    assert_same(program, random_codes(program, 2, 4, 0), Emulator(program))
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Total(Primitive):
+    """A primitive the emulator has never seen: sums a frame's steps."""
+
+    size: int
+
+    crossing: ClassVar[tuple[Rate, Rate] | None] = (Rate.STEP, Rate.FRAME)
+    per_step: ClassVar[bool] = True
+
+    def ports(self) -> Ports:
+        wide = QFormat(width=16, signed=False)
+        return Ports(
+            {"x": Port(size=self.size, format=U8)}, {"y": Port(size=self.size, format=wide)}
+        )
+
+    def init_state(self, batch: int) -> State:
+        return {"sum": np.full((batch, self.size), 7)}
+
+    def step(
+        self, tensors: Tensors, state: State, *inputs: Codes
+    ) -> tuple[State, tuple[Codes, ...]]:
+        total = state["sum"] + inputs[0]
+        return {"sum": total}, (total,)
+
+
+def test_an_unknown_primitive_runs_its_own_step() -> None:
+    program = simple(Node("total", _Total(size=3), ("x",)))
+    for engine in ("NumPy", None):
+        assert_same(program, random_codes(program, 3, 4, 0), Emulator(program, engine=engine))
+
+
+def test_inputs_may_be_narrow_and_in_any_order() -> None:
+    program = simple(Node("hold", Hold(size=3, format=U8), ("x",)), rate=Rate.FRAME)
+    codes = np.asfortranarray(np.array([[1, 2, 255], [3, 4, 0]], np.uint8))
+    np.testing.assert_array_equal(Emulator(program).run({"x": codes})["y"][:, 2], codes)
+
+
+def test_the_layers_are_traced_by_default() -> None:
+    program = simple(
+        Node("r", Requantize(size=3, input=U8, output=QFormat(width=4)), ("x",)), steps=1
+    )
+    inputs = random_codes(program, 2, 1, 0)
+    assert Emulator(program).trace(inputs).keys() == set(program.layers)
+    assert Emulator(program).trace(inputs, ["r", "x"]).keys() == {"r", "x"}
+
+
+@pytest.mark.parametrize(
+    "inputs",
+    [
+        {},
+        {"x": np.zeros((2, 3), int)},
+        {"x": np.zeros((2, 4, 5), int)},
+        {"x": np.full((2, 4, 3), 256)},
+        {"x": np.zeros((2, 9, 3), int)},
+    ],
+)
+def test_wrong_inputs_are_refused_as_by_the_golden_run(inputs: dict[str, Codes]) -> None:
+    program = simple(Node("d", Delay(size=3, format=U8), ("x",)))
+    with pytest.raises(DataError) as wanted:
+        golden.run(program, inputs)
+    with pytest.raises(DataError) as found:
+        Emulator(program).run(inputs)
+    assert str(found.value) == str(wanted.value)
+
+
+def test_inputs_are_integers() -> None:
+    program = simple(Node("d", Delay(size=3, format=U8), ("x",)))
+    sentence = r"^Input 'x' must be integer codes, not float64: encode it in the input's format$"
+    with pytest.raises(DataError, match=sentence):
+        Emulator(program).run({"x": np.zeros((2, 4, 3))})
+
+
+def test_an_engine_must_exist() -> None:
+    program = simple(Node("d", Delay(size=3, format=U8), ("x",)))
+    sentence = r"^Emulator engine must be None or 'NumPy' or 'Numba', not 'Fortran'$"
+    with pytest.raises(FormatError, match=sentence):
+        Emulator(program, engine="Fortran")
+
+
+class Counting(QFormat):
+    """A format that counts what it clips, at its upper limit and at both."""
+
+    clipped: ClassVar[list[tuple[int, int]]] = []
+
+    def saturate(self, codes: Codes) -> Codes:
+        above = int((codes > self.hi).sum())
+        self.clipped.append((above, above + int((codes < self.lo).sum())))
+        return super().saturate(codes)
+
+
+def clipped_by_golden(program: Program, node: Node, streams: Mapping[str, Codes]) -> int:
+    """Codes that a node clips, step by step on the golden run's streams."""
+    which = "output" if isinstance(node.primitive, Requantize) else "membrane"
+    fmt = getattr(node.primitive, which)
+    primitive = dataclasses.replace(
+        node.primitive, **{which: Counting(width=fmt.width, frac=fmt.frac, signed=fmt.signed)}
+    )
+    x = streams[program.resolve(node.inputs[0])]
+    x = x[:, None] if x.ndim == 2 else x
+    state, Counting.clipped[:] = primitive.init_state(len(x)), []
+    for t in range(x.shape[1]):
+        state, _ = primitive.step(program.tensors, state, x[:, t])
+    return sum(both if fmt.signed else above for above, both in Counting.clipped)
+
+
+@settings(max_examples=60)
+@given(RANDOMS)
+def test_saturations_are_counted(rnd: random.Random) -> None:
+    program = Draw(rnd, steps=3).membranes()
+    inputs = random_codes(program, 4, 3, seed=2)
+    streams = golden.run(program, inputs)
+    found = Emulator(program).saturations(inputs)
+    nodes = [n for n in program.order if isinstance(n.primitive, Requantize | Leaky | Lif)]
+    assert found.keys() == {node.name for node in nodes}
+    for node in nodes:
+        # The golden Lif tries a subtracting reset on all neurons, also where it is not applied.
+        if not (isinstance(node.primitive, Lif) and node.primitive.reset == "subtract"):
+            assert found[node.name] == clipped_by_golden(program, node, streams), node
+
+
+def test_a_reset_beyond_the_membrane_is_counted() -> None:
+    lif = Lif(
+        size=1,
+        input=QFormat(width=8),
+        membrane=QFormat(width=8),
+        leak="leak",
+        threshold="threshold",
+        reset_tensor="reset",
+    )
+    tensors = {"leak": np.array([0]), "threshold": np.array([100]), "reset": np.array([-50])}
+    nodes = Node("lif", lif, ("x",))
+    program = simple(nodes, fmt=QFormat(width=8), size=1, tensors=tensors, steps=3)
+    # 100 resets to 150, which is beyond 127; 127 + 1 is, and its reset again.
+    inputs = {"x": np.array([[[100], [0], [-127]], [[100], [1], [-128]]])}
+    assert_same(program, inputs, Emulator(program))
+    assert Emulator(program).saturations(inputs) == {"lif": 2 + 3}

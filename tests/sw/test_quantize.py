@@ -96,9 +96,7 @@ def test_rate_coding_sends_spikes_drawn_by_frame():
     program = quantize(trained("lif", "rate"), calibrate=blobs().x_train)
     assert program.inputs["x"].port.format == SPIKE
     x = blobs().x_test[:6]
-    assert np.array_equal(
-        input_codes(program, x)[4:], input_codes(program, x[4:], first=4)
-    )
+    assert np.array_equal(input_codes(program, x)[4:], input_codes(program, x[4:], first=4))
 
 
 def test_leak_is_announced_as_it_is():

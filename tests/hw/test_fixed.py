@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The rounding and overflow rules as gateware, on every code of small formats and random wide ones."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+from amaranth import Module, Signal, Value
+from amaranth.sim import Simulator
+from bench.vectors import random_codes
+
+from spikewright.hw.fixed import halved, round_half_up, rounded, saturate, shape_of
+from spikewright.sim import fixed
+from spikewright.sim.fixed import QFormat
+
+
+def evaluate(
+    fmt: QFormat, rule: Callable[[Module, Signal], Value], codes: Sequence[int]
+) -> list[int]:
+    """Values of an expression of a code."""
+    m = Module()
+    code = Signal(shape_of(fmt))
+    expression = rule(m, code)
+    result = Signal(expression.shape())
+    m.d.comb += result.eq(expression)
+    found: list[int] = []
+
+    async def bench(ctx: Any) -> None:
+        for value in codes:
+            ctx.set(code, value)
+            found.append(ctx.get(result))
+
+    simulator = Simulator(m)
+    simulator.add_testbench(bench)
+    simulator.run()
+    return found
+
+
+def codes_of(fmt: QFormat) -> np.ndarray:
+    if fmt.width <= 7:
+        return np.arange(fmt.lo, fmt.hi + 1)
+    return random_codes(np.random.default_rng(fmt.width), fmt, (60,))
+
+
+FORMATS = [
+    QFormat(width=width, signed=signed)
+    for width in (1, 2, 3, 5, 7, 33, 64)
+    for signed in (True, False)
+    if width < 64 or signed
+]
+
+
+@pytest.mark.parametrize("to", FORMATS, ids=str)
+@pytest.mark.parametrize("fmt", FORMATS, ids=str)
+def test_saturate(fmt: QFormat, to: QFormat) -> None:
+    codes = codes_of(fmt)
+    got = evaluate(fmt, lambda m, code: saturate(m, code, to), codes.tolist())
+    assert got == to.saturate(codes).tolist()
+
+
+@pytest.mark.parametrize("shift", [0, 1, 2, 5, 9, 63])
+@pytest.mark.parametrize("fmt", FORMATS, ids=str)
+def test_round_half_up(fmt: QFormat, shift: int) -> None:
+    codes = codes_of(fmt)
+    want = fixed.round_half_up(codes, shift).tolist()
+    assert evaluate(fmt, lambda _, code: round_half_up(code, shift), codes.tolist()) == want
+    in_two = evaluate(fmt, lambda _, code: rounded(halved(code, shift)), codes.tolist())
+    assert in_two == want
+
+
+@pytest.mark.parametrize("shift", [-1, -4])
+def test_negative_shifts_multiply(shift: int) -> None:
+    fmt = QFormat(width=5)
+    codes = codes_of(fmt).tolist()
+    got = evaluate(fmt, lambda _, code: round_half_up(code, shift), codes)
+    assert got == [code << -shift for code in codes]

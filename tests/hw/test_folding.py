@@ -1,0 +1,49 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Lanes of every node."""
+
+import programs
+import pytest
+
+from spikewright.hw.folding import DEFAULT_LANES, fold
+from spikewright.sim.errors import FormatError
+
+
+def test_products_choose_and_others_follow() -> None:
+    program = programs.lif_count((13, 9, 3))
+    assert fold(program, 4) == {
+        **dict.fromkeys(("fc1", "cur1", "hold", "lif1"), 4),
+        **dict.fromkeys(("fc2", "cur2", "lif2"), 3),
+        **dict.fromkeys(("count", "argmax"), 1),
+    }
+    one = fold(program, {"fc1": 5})
+    assert (one["fc1"], one["lif1"], one["fc2"]) == (5, 5, 3)
+    assert set(fold(program, 1).values()) == {1}
+
+
+def test_the_default() -> None:
+    assert DEFAULT_LANES == 16
+    assert fold(programs.mlp((20, 30, 4))) == {"fc1": 16, "relu": 16, "fc2": 4, "argmax": 1}
+
+
+@pytest.mark.parametrize(
+    ("lanes", "message"),
+    [
+        (0, "Lanes must be a positive integer, not 0"),
+        (-4, "Lanes must be a positive integer, not -4"),
+        ({"fc1": 10}, "Lanes of fc1 must be between 1 and its 9 rows, not 10"),
+        ({"fc2": 0}, "Lanes of fc2 must be between 1 and its 4 rows, not 0"),
+        ({"fc3": 2}, "Lanes can be chosen for fc1, fc2, not for 'fc3'"),
+    ],
+)
+def test_what_is_refused(lanes: object, message: str) -> None:
+    with pytest.raises(FormatError) as caught:
+        fold(programs.mlp((20, 9, 4)), lanes)
+    assert str(caught.value) == message
+
+
+def test_what_follows_cannot_be_chosen_otherwise() -> None:
+    program = programs.mlp((20, 9, 4))
+    whole = fold(program, 3)
+    assert fold(program, whole) == whole
+    with pytest.raises(FormatError, match=r"^Lanes of relu follow from its input: 9, not 2$"):
+        fold(program, {"relu": 2})

@@ -1,0 +1,219 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The command line as its users meet it: files in, tables or JSON out, one sentence on errors."""
+
+import json
+import zipfile
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from trained import blobs, trained
+
+from spikewright.cli import main
+from spikewright.network import Network
+from spikewright.quantize import quantize
+from spikewright.sim.program_file import load_program, save_program
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Data, a network and its program in files."""
+    folder = tmp_path_factory.mktemp("cli")
+    data = blobs()
+    np.savez(
+        folder / "data.npz",
+        x_train=data.x_train,
+        y_train=data.y_train,
+        x_test=data.x_test[:40],
+        y_test=data.y_test[:40],
+    )
+    trained("relu").save(folder / "net.npz")
+    save_program(quantize(trained("relu"), calibrate=data.x_train), folder / "net.spk")
+    return folder
+
+
+def run(*arguments, code=0):
+    """Standard output and standard error of a command with this exit code."""
+    result = CliRunner().invoke(main, [str(a) for a in arguments])
+    assert result.exit_code == code, result.output
+    return result.stdout, result.stderr
+
+
+def refused(*arguments):
+    """The one sentence of a command that fails."""
+    out, err = run(*arguments, code=2)
+    assert out == ""
+    (line,) = err.strip().splitlines()
+    return line.removeprefix("spikewright: ")
+
+
+def test_train_quantize_run_from_files(folder, tmp_path):
+    net, spk = tmp_path / "net.npz", tmp_path / "net.spk"
+    data = folder / "data.npz"
+    out, _ = run(
+        *("train", "--network", "12-9-4", "--neuron", "lif", "--data", data, "--rule", "backprop"),
+        *("--epochs", 2, "--seed", 3, "--steps", 6, "--encoding", "rate", "--tau-ms", 10),
+        *("--dt-ms", 1, "--threshold", 1, "--reset", "zero", "--readout", "count"),
+        *("-o", net, "--json"),
+    )
+    facts = json.loads(out)
+    assert (facts["epochs"], facts["steps"], facts["tau"]) == (2, 6, 0.01)
+    out, _ = run("quantize", net, "--data", data, "--weight-bits", 8, "-o", spk, "--json")
+    facts = json.loads(out)
+    assert facts["frames"] == 40
+    assert {"float_accuracy", "integer_accuracy", "layers", "lif1_tau_ms"} <= set(facts)
+    out, _ = run("run", spk, "--data", data, "--on", "emulator", "--samples", 10, "--json")
+    facts = json.loads(out)
+    assert facts["frames"] == 10
+    assert facts["agreement"] == 1.0
+    assert {"accuracy", "cycles_per_frame", "core_seconds", "transfer_seconds"} <= set(facts)
+    assert "end_to_end_seconds" in facts
+
+
+def test_run_and_verify_on_rtl(folder):
+    data, spk = folder / "data.npz", folder / "net.spk"
+    out, _ = run("run", spk, "--data", data, "--on", "rtl", "--samples", 5, "--json")
+    facts = json.loads(out)
+    assert facts["agreement"] == 1.0
+    assert facts["cycles_per_frame"] > 12
+    out, _ = run("verify", spk, "--data", data, "--samples", 5, "--json")
+    facts = json.loads(out)
+    assert (facts["frames"], facts["mismatches"], facts["first"]) == (5, 0, None)
+
+
+def test_tables_are_for_people(folder):
+    out, _ = run("run", folder / "net.spk", "--data", folder / "data.npz", "--on", "emulator")
+    assert "accuracy" in out
+    assert "cycles per frame" in out
+    out, _ = run("boards")
+    assert "ulx3s" in out
+    assert "pynq-z2" in out
+
+
+def test_generate_writes_a_build_that_verifies(folder, tmp_path):
+    build = tmp_path / "build"
+    out, _ = run(
+        "generate", folder / "net.spk", "--board", "ulx3s", "--lanes", "4", "-o", build, "--json"
+    )
+    assert json.loads(out)["board"] == "ulx3s"
+    assert (build / "spikewright.v").is_file()
+    out, _ = run("verify", build, "--data", folder / "data.npz", "--samples", 3, "--json")
+    assert json.loads(out)["lanes"]["fc1"] == 4
+
+
+def test_an_unknown_board_names_those_known(folder, tmp_path):
+    sentence = refused(
+        *("generate", folder / "net.spk", "--board", "arty", "-o", tmp_path / "build")
+    )
+    assert "ulx3s" in sentence
+    assert "pynq-z2" in sentence
+    assert not (tmp_path / "build").exists()
+
+
+def test_an_interrupted_build_is_said_to_be_one(folder, tmp_path):
+    build = tmp_path / "build"
+    run("generate", folder / "net.spk", "--board", "ulx3s", "-o", build)
+    (build / "spikewright.v").unlink()
+    assert "generate" in refused("verify", build, "--data", folder / "data.npz")
+    (build / "build.json").unlink()
+    assert "generate" in refused("synthesize", build)
+
+
+def test_a_missing_data_file(folder, tmp_path):
+    missing = tmp_path / "nothing.npz"
+    assert refused("run", folder / "net.spk", "--data", missing) == (
+        f"There is no file {missing}: check its name"
+    )
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"x_test": np.full((3, 12), np.nan)}, "x_test must be finite"),
+        ({"y_test": np.array([0, 1, 9])}, "must hold labels from 0 to 3"),
+        ({"x_train": np.zeros((3, 5)), "x_test": np.zeros((3, 5))}, "must have 12 features"),
+    ],
+)
+def test_data_that_does_not_fit(folder, tmp_path, change, sentence):
+    arrays = {
+        "x_train": np.random.default_rng(0).random((3, 12)),
+        "y_train": np.array([0, 1, 2]),
+        "x_test": np.zeros((3, 12)),
+        "y_test": np.array([0, 1, 2]),
+    }
+    np.savez(tmp_path / "data.npz", **{**arrays, **change})
+    out = tmp_path / "net.spk"
+    assert sentence in refused(
+        "quantize", folder / "net.npz", "--data", tmp_path / "data.npz", "-o", out
+    )
+    assert not out.exists()
+
+
+@pytest.mark.parametrize("bits", [0, 40])
+def test_weight_bits_out_of_range(folder, tmp_path, bits):
+    out = tmp_path / "net.spk"
+    assert (
+        refused(
+            *("quantize", folder / "net.npz", "--data", folder / "data.npz"),
+            *("--weight-bits", bits, "-o", out),
+        )
+        == f"Weight width must be between 2 and 16 bits, not {bits}"
+    )
+    assert not out.exists()
+
+
+def test_a_damaged_program(folder, tmp_path):
+    data = folder / "data.npz"
+    whole = (folder / "net.spk").read_bytes()
+    cut = tmp_path / "cut.spk"
+    cut.write_bytes(whole[: len(whole) // 2])
+    assert "truncated" in refused("run", cut, "--data", data, "--on", "emulator")
+    altered = tmp_path / "altered.spk"
+    with zipfile.ZipFile(folder / "net.spk") as old, zipfile.ZipFile(altered, "w") as new:
+        for name in old.namelist():
+            content = bytearray(old.read(name))
+            if name == "tensors/fc1.bias.npy":
+                content[-8] ^= 1
+            new.writestr(name, bytes(content))
+    assert "altered" in refused("run", altered, "--data", data, "--on", "emulator")
+    newer = tmp_path / "newer.spk"
+    with zipfile.ZipFile(folder / "net.spk") as old, zipfile.ZipFile(newer, "w") as new:
+        for name in old.namelist():
+            content = old.read(name)
+            if name == "program.json":
+                head = json.loads(content)
+                head["format_version"] += 1
+                content = json.dumps(head).encode()
+            new.writestr(name, content)
+    assert "version 2" in refused("verify", newer, "--data", data)
+
+
+def test_a_network_too_large_for_the_board(tmp_path):
+    program = load_program(_large(tmp_path))
+    assert program.content_hash
+    sentence = refused("generate", tmp_path / "large.spk", "--board", "ulx3s", "-o", tmp_path / "b")
+    assert "block RAM" in sentence
+    assert not (tmp_path / "b").exists()
+
+
+def _large(folder):
+    network = Network.from_spec("784-1024-10")
+    x = np.random.default_rng(0).random((8, 784)).astype(np.float32)
+    return save_program(quantize(network, calibrate=x), folder / "large.spk")
+
+
+def test_an_output_folder_that_does_not_exist(folder, tmp_path):
+    out = tmp_path / "no" / "net.spk"
+    assert "does not exist" in refused(
+        "quantize", folder / "net.npz", "--data", folder / "data.npz", "-o", out
+    )
+
+
+def test_lanes_that_cannot_be(folder):
+    data, spk = folder / "data.npz", folder / "net.spk"
+    assert refused("verify", spk, "--data", data, "--lanes", "0") == (
+        "Lanes must be a positive integer, not 0"
+    )
+    assert refused("verify", spk, "--data", data, "--lanes", "fc1=10") == (
+        "Lanes of fc1 must be between 1 and its 9 rows, not 10"
+    )
