@@ -174,6 +174,11 @@ class Datapath(wiring.Component):
         if not targets:
             m.d.comb += source.ready.eq(1)
         name = reference.replace(".", "_")
+        others = [kind is Kind.EVENT or lanes != width for _, kind, lanes in targets]
+        if port.kind is Kind.DENSE and width > 1 and targets and all(others):
+            # One element a beat for all of them, so before the fork: its buffers are then small.
+            narrow = Narrow(shape_of(port.format), size=port.size, lanes=width)
+            source, width = _through(m, f"narrow_{name}", narrow, source), 1
         serial = [source] if port.kind is Kind.EVENT or width == 1 else []
         for k, (branch, (target, kind, lanes)) in enumerate(
             zip(

@@ -11,7 +11,6 @@ from amaranth.lib.wiring import In
 from spikewright.hw.component import PrimitiveComponent
 from spikewright.sim.delay import Delay as Primitive
 
-
 FRAME_COUNT_BITS = 16
 """Bits of the count of frames; far more than can be inside at once."""
 

@@ -40,6 +40,6 @@ def rounded(value: ValueLike) -> Value:
     return (Value.cast(value) + 1) >> 1
 
 
-def round_half_up(value: ValueLike, shift: int) -> Value:
-    """``(value + 2**(shift - 1)) >> shift``."""
-    return rounded(halved(value, shift))
+def minus_rounded(value: ValueLike, amount: ValueLike, shift: int) -> Value:
+    """``value - ((amount + 2**(shift - 1)) >> shift)``, in one subtraction."""
+    return ((Value.cast(value) << 1) - halved(amount, shift)) >> 1

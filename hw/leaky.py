@@ -6,7 +6,7 @@ from amaranth.build import Platform
 from amaranth.lib import data
 
 from spikewright.hw.component import PrimitiveComponent
-from spikewright.hw.fixed import round_half_up, saturate, shape_of
+from spikewright.hw.fixed import minus_rounded, saturate, shape_of
 from spikewright.hw.state import StatePipeline
 from spikewright.sim.leaky import Leaky as Primitive
 
@@ -53,12 +53,13 @@ class Leaky(PrimitiveComponent):
         for k in lanes:
             v = pipe.state(k)["v"]
             total = v + s1[f"i{k}"]
-            s2[f"product{k}"] = leaks[k] * (total if p.leak_after_input else v)
+            leaked = leaks[k] * total if p.leak_after_input else pipe.scaled(k, "v", leaks[k])
+            s2[f"product{k}"] = leaked
             s2[f"total{k}"] = total
         s2 = pipe.next(s2)
         s3 = pipe.next(
             {
-                f"v{k}": s2[f"total{k}"] - round_half_up(s2[f"product{k}"], p.leak_frac)
+                f"v{k}": minus_rounded(s2[f"total{k}"], s2[f"product{k}"], p.leak_frac)
                 for k in lanes
             }
         )

@@ -9,7 +9,7 @@ from amaranth.lib import data, stream, wiring
 
 from spikewright.hw.component import PrimitiveComponent
 from spikewright.hw.events import Gather
-from spikewright.hw.fixed import round_half_up, saturate, shape_of
+from spikewright.hw.fixed import minus_rounded, saturate, shape_of
 from spikewright.hw.state import StatePipeline
 from spikewright.sim.lif import Lif as Primitive
 
@@ -62,7 +62,7 @@ class Lif(PrimitiveComponent):
         neurons = [
             _Neuron(m, p, {name: word[k] for name, word in parameters.items()}, k) for k in lanes
         ]
-        s2 = pipe.next(_merged(n.product(pipe.state(n.k), s1[f"i{n.k}"]) for n in neurons))
+        s2 = pipe.next(_merged(n.product(pipe, s1[f"i{n.k}"]) for n in neurons))
         s3 = pipe.next(_merged(n.integrate(s2) for n in neurons))
         s4 = pipe.next(_merged(n.fire(s3) for n in neurons))
         results = [n.finish(s4) for n in neurons]
@@ -117,17 +117,20 @@ class _Neuron:
         self.parameters = parameters
         self.k = k
 
-    def product(self, state: dict[str, Signal], i: Value) -> dict[str, Value]:
+    def product(self, pipe: StatePipeline, i: Value) -> dict[str, Value]:
         """Pending reset, then the products with the leaks."""
-        p = self.p
+        p, state, leak = self.p, pipe.state(self.k), self.parameters[self.p.leak]
         v: Value = state["v"]
         if p.reset_next:
             reset = self._reset(v, self.parameters.get(str(p.reset_name)))
             v = Mux(state["pending"], reset, v)
         v = self._named("v_held", v, shape_of(p.membrane))
         total = v + i
+        leaked = leak * (total if p.leak_after_input else v)
+        if not p.leak_after_input and not p.reset_next:
+            leaked = pipe.scaled(self.k, "v", leak)
         values = {
-            "product": self.parameters[p.leak] * (total if p.leak_after_input else v),
+            "product": leaked,
             "total": total,
             "threshold": self.parameters[p.threshold],
         }
@@ -141,7 +144,8 @@ class _Neuron:
             a = state["a"]
             values["threshold"] = values["threshold"] + a
             values["a"] = a
-            values["a_product"] = self.parameters[str(p.adaptation_leak)] * a
+            adaptation_leak = self.parameters[str(p.adaptation_leak)]
+            values["a_product"] = pipe.scaled(self.k, "a", adaptation_leak)
             values["a_step"] = self.parameters[str(p.adaptation_step)]
             values["subtract"] = self.parameters[p.threshold]
         return self._out(values)
@@ -149,13 +153,13 @@ class _Neuron:
     def integrate(self, stage: dict[str, Value]) -> dict[str, Value]:
         """The leak, or what a refractory neuron holds."""
         p, s = self.p, self._in(stage)
-        v = s["total"] - round_half_up(s.pop("product"), p.leak_frac)
+        v = minus_rounded(s["total"], s.pop("product"), p.leak_frac)
         total = s.pop("total")
         if p.refractory:
             held = s.pop("held") if p.refractory_input == "drop" else total
             v = Mux(s["refractory"] != 0, held, v)
         if p.adaptation is not None:
-            s["a"] = s["a"] - round_half_up(s.pop("a_product"), p.leak_frac)
+            s["a"] = minus_rounded(s["a"], s.pop("a_product"), p.leak_frac)
         return self._out({**s, "v": v})
 
     def fire(self, stage: dict[str, Value]) -> dict[str, Value]:

@@ -54,7 +54,9 @@ class Replay(wiring.Component):
         write, read = store.write_port(), store.read_port()
         filled = Signal(range(3))
         w_beat, w_bank = Signal(address_shape), Signal()
-        r_beat, r_bank, r_pass = Signal(address_shape), Signal(), Signal(range(self.passes))
+        r_beat, r_pass = Signal(address_shape), Signal(range(self.passes))
+        # Written so that synthesis sees reads and writes in different banks, and builds no bypass.
+        r_bank = w_bank ^ filled[0]
 
         do_write = self.i.valid & self.i.ready
         w_last = w_beat == self.beats - 1
@@ -82,7 +84,7 @@ class Replay(wiring.Component):
                 r_beat.eq(Mux(r_last, 0, r_beat + 1)),
             ]
             with m.If(r_last):
-                m.d.sync += [r_pass.eq(Mux(final, 0, r_pass + 1)), r_bank.eq(r_bank ^ final)]
+                m.d.sync += r_pass.eq(Mux(final, 0, r_pass + 1))
         with m.If(do_read | self.o.ready):
             m.d.sync += self.o.valid.eq(do_read)
         m.d.sync += filled.eq(filled + (do_write & w_last) - (do_read & r_last & final))

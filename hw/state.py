@@ -79,6 +79,14 @@ class StatePipeline:
             fields[name] = value
         return fields
 
+    def scaled(self, k: int, name: str, factor: Value) -> Value:
+        """Product of a field of lane ``k``'s state, zero at a frame's start.
+
+        The flag meets the product and not the state, because multiplying takes long enough.
+        """
+        word = data.View(self.layout, self._read.data)[k]
+        return Mux(self._now["flags"][1], 0, word[name] * factor)
+
     def parameter(self, component: PrimitiveComponent, name: str) -> list[Value]:
         """A neuron parameter of every lane in the first stage."""
         spec = component.primitive.tensors()[name]

@@ -18,15 +18,12 @@ from spikewright.sim.plan import Plan
 from spikewright.sim.primitive import Codes, check_choice
 from spikewright.sim.program import Program
 from spikewright.sim.requantize import Requantize
-from spikewright.sim.tape import Tape
-
-BLOCK_STEPS = 128
-"""Most steps whose streams are held at once."""
+from spikewright.sim.schedule import Schedule
 
 PATIENCE = 1.0
 """Seconds of work in NumPy after which compiling is worth while."""
 
-KEPT_TAPES = 6
+KEPT_SCHEDULES = 6
 """Sets of buffers kept for later calls."""
 
 
@@ -52,7 +49,7 @@ class Emulator:
     --------
     >>> from spikewright.sim.primitives import Requantize
     >>> from spikewright.sim.fixed import QFormat
-    >>> from spikewright.sim.ports import Port
+    >>> from spikewright.sim.ports import Port, Rate
     >>> from spikewright.sim.program import Input, Node
     >>> wide, narrow = QFormat(width=8), QFormat(width=4, signed=False)
     >>> program = Program(
@@ -75,7 +72,7 @@ class Emulator:
         allowed = engine is None and os.environ.get("SPIKEWRIGHT_NUMBA") != "0"
         self._patience = PATIENCE if allowed and installed else math.inf
         self._plans: dict[tuple[tuple[str, ...], bool], Plan] = {}
-        self._tapes: dict[tuple[Plan, int, int, bool], Tape] = {}
+        self._schedules: dict[tuple[Plan, int, int, bool], Schedule] = {}
 
     @property
     def engine(self) -> str:
@@ -194,32 +191,36 @@ class Emulator:
         counts: dict[str, int] | None = None,
         state: dict[str, Codes] | None = None,
     ) -> dict[str, Codes]:
-        batch, steps = check(self.program, inputs)
+        batch, steps = golden.check_inputs(self.program, inputs)
         for carried in (state or {}).values():
             if len(carried) != batch:
                 raise DataError(f"Stream must go on with a batch of {len(carried)}, not {batch}")
         plan = self._plan(references, compiled=False)
         results = {r: np.empty(plan.shape(r, batch, steps), np.int64) for r in references}
-        for frames in _spans(batch, plan.chunk(min(steps, BLOCK_STEPS))):
+        chunk, block = plan.portion(batch)
+        for frames in _spans(batch, chunk):
             started = time.perf_counter()
             plan = self._plan(references, compiled=self._compiled and counts is None)
-            tape: Tape | None = None
-            for now in _spans(steps, BLOCK_STEPS):
-                before, tape = tape, self._tape(plan, frames, now, counting=counts is not None)
+            schedule: Schedule | None = None
+            for now in _spans(steps, block):
+                before, schedule = (
+                    schedule,
+                    self._schedule(plan, frames, now, counting=counts is not None),
+                )
                 if before is None:
-                    tape.start(inputs, frames)
-                    tape.go_on({key: value[frames] for key, value in (state or {}).items()})
-                elif tape is not before:
-                    tape.go_on(before.carry)
-                tape.play(inputs, frames, now)
+                    schedule.start(inputs, frames)
+                    schedule.go_on({key: value[frames] for key, value in (state or {}).items()})
+                elif schedule is not before:
+                    schedule.go_on(before.carry)
+                schedule.play(inputs, frames, now)
                 if now.stop == steps:
-                    tape.finish()
-                tape.collect(results, frames, now)
+                    schedule.finish()
+                schedule.collect(results, frames, now)
                 if counts is not None:
                     for name in counts:
-                        counts[name] += tape.sites[name].take_clipped()
-            if state is not None and tape is not None:
-                tape.keep(state, frames, batch)
+                        counts[name] += schedule.sites[name].take_clipped()
+            if state is not None and schedule is not None:
+                schedule.keep(state, frames, batch)
             self._be_patient(references, time.perf_counter() - started)
         return results
 
@@ -228,39 +229,27 @@ class Emulator:
             self._plans[references, compiled] = Plan(self.program, references, compiled=compiled)
         return self._plans[references, compiled]
 
-    def _tape(self, plan: Plan, frames: slice, now: slice, *, counting: bool) -> Tape:
+    def _schedule(self, plan: Plan, frames: slice, now: slice, *, counting: bool) -> Schedule:
         key = (plan, frames.stop - frames.start, now.stop - now.start, counting)
-        if key not in self._tapes:
-            if len(self._tapes) >= KEPT_TAPES:
-                del self._tapes[next(iter(self._tapes))]
-            self._tapes[key] = Tape(*key[:3], counting=counting)
-        return self._tapes[key]
+        if key not in self._schedules:
+            if len(self._schedules) >= KEPT_SCHEDULES:
+                del self._schedules[next(iter(self._schedules))]
+            self._schedules[key] = Schedule(*key[:3], counting=counting)
+        return self._schedules[key]
 
     def _be_patient(self, references: tuple[str, ...], seconds: float) -> None:
         """Turn to compiled loops after enough work without."""
         self._patience -= seconds
         if self._patience < 0 and not self._compiled:
             self._patience = math.inf
+            try:
+                importlib.import_module("numba")
+            except ImportError:
+                # Installed, but not for this version of NumPy or Python.
+                return
             loop = self._plan(references, compiled=True).loop
             # A BLAS library is faster at dense products.
             self._compiled = loop is not None and not loop.dense
-
-
-def check(program: Program, inputs: Mapping[str, Array]) -> tuple[int, int]:
-    """Batch and steps of the inputs.
-
-    Raises
-    ------
-    DataError
-        If an input is missing, of a wrong shape or type, or outside its format.
-    """
-    for name in program.inputs:
-        if name in inputs and inputs[name].dtype.kind not in "iub":
-            raise DataError(
-                f"Input {name!r} must be integer codes, not {inputs[name].dtype}: "
-                "encode it in the input's format"
-            )
-    return golden.check_inputs(program, inputs)
 
 
 def _spans(total: int, most: int) -> Iterator[slice]:

@@ -38,6 +38,9 @@ STEP_SET = 1 << 15
 BLOCK_SET = 1 << 20
 """Elements of the widest per-step vectors of a chunk, in a block of steps."""
 
+BLOCK_STEPS = 250
+"""Most steps in a block."""
+
 KERNELS: dict[type[Primitive], type[Kernel]] = {
     MatVec: MatVecKernel,
     EventMatVec: MatVecKernel,
@@ -122,16 +125,16 @@ class Plan:
         size = self.sizes[self.root(reference)[0] or reference]
         return (batch, size) if at_frame else (batch, steps, size)
 
-    def chunk(self, steps: int) -> int:
-        """Frames whose streams a cache holds while ``steps`` steps run."""
+    def portion(self, batch: int) -> tuple[int, int]:
+        """Most frames and most steps to run at once, so that a cache holds their streams."""
         held, stepped = 1, 1
         for reference, size in self.sizes.items():
             if self.is_static(reference) or self.final(reference.partition(".")[0]):
                 held = max(held, size)
             else:
                 stepped = max(stepped, size)
-        block = BLOCK_SET // (stepped * max(1, steps))
-        return max(1, min(FRAME_SET // held, STEP_SET // stepped, block))
+        frames = max(1, min(batch, FRAME_SET // held, STEP_SET // stepped))
+        return frames, max(1, min(BLOCK_STEPS, BLOCK_SET // (stepped * frames)))
 
     def is_static(self, reference: str) -> bool:
         """Whether a stream is the same in every step of a frame and at the frame's rate."""

@@ -23,7 +23,7 @@ FORMAT_VERSION = 1
 
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 
-# A changed byte of a zip can ask for encryption, a later version or a place before the file's start.
+# A changed byte of a zip can ask for encryption, a later version or a place outside the file.
 _NO_PROGRAM = (
     zipfile.BadZipFile,
     zlib.error,

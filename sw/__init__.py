@@ -7,42 +7,45 @@
 (64, 10)
 """
 
-from importlib import import_module
-from typing import Any
-
 __version__ = "0.1.0"
 
-_HOME = {
-    "Dataset": "spikewright.data",
-    "Dense": "spikewright.learn.layers",
-    "Leaky": "spikewright.learn.layers",
-    "Lif": "spikewright.learn.layers",
-    "Network": "spikewright.network",
-    "Program": "spikewright.sim.program",
-    "Relu": "spikewright.learn.layers",
-    "digits": "spikewright.data",
-    "fit": "spikewright.learn.backprop",
-    "generate": "spikewright.generate",
-    "load": "spikewright.sim.program_file",
-    "load_build": "spikewright.generate",
-    "open": "spikewright.runtime.opening",
-    "quantize": "spikewright.quantize",
-    "save": "spikewright.sim.program_file",
-    "synthesize": "spikewright.synthesize",
-    "verify": "spikewright.verify",
-}
-"""Where each public name lives; it is imported when first used, so that importing stays light."""
+from spikewright.build import Build, load_build
+from spikewright.cost import compare
+from spikewright.data import Dataset, digits
+from spikewright.generate import generate
+from spikewright.learn.backprop import fit
+from spikewright.learn.layers import Dense, Leaky, Lif, Relu
+from spikewright.network import Network
+from spikewright.quantize import quantize
+from spikewright.runtime.opening import open_device as open
+from spikewright.sim.emulator import Emulator
+from spikewright.sim.errors import SpikewrightError
+from spikewright.sim.program import Program
+from spikewright.sim.program_file import load_program as load
+from spikewright.sim.program_file import save_program as save
+from spikewright.synthesize import synthesize
+from spikewright.verify import verify
 
-_RENAMED = {"load": "load_program", "open": "open_device", "save": "save_program"}
-
-__all__ = ["__version__", *sorted(_HOME)]
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOME:
-        raise AttributeError(f"module 'spikewright' has no attribute {name!r}")
-    return getattr(import_module(_HOME[name]), _RENAMED.get(name, name))
-
-
-def __dir__() -> list[str]:
-    return __all__
+__all__ = [
+    "Build",
+    "Dataset",
+    "Dense",
+    "Emulator",
+    "Leaky",
+    "Lif",
+    "Network",
+    "Program",
+    "Relu",
+    "SpikewrightError",
+    "compare",
+    "digits",
+    "fit",
+    "generate",
+    "load",
+    "load_build",
+    "open",
+    "quantize",
+    "save",
+    "synthesize",
+    "verify",
+]

@@ -149,8 +149,8 @@ def generate(program: Path, output: Path, as_json: bool, **options: Any) -> None
 @guarded
 def synthesize(build: Path, seed: int, as_json: bool) -> None:
     """Synthesize, place and route a build."""
-    note("Synthesis takes about a minute; its logs are in the build folder.")
-    facts = flow.synthesize(build, seed=seed)
+    with progress("synthesizing, about a minute"):
+        facts = flow.synthesize(build, seed=seed)
     show(facts, as_json=as_json, title=str(build))
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from spikewright.boards.board import BOARDS
 from spikewright.cost import compare
 from spikewright.data import Dataset
-from spikewright.generate import Build, load_build
+from spikewright.build import Build, load_build
 from spikewright.generate import generate as generate_build
 from spikewright.learn.backprop import fit
 from spikewright.network import Network

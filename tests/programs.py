@@ -338,7 +338,7 @@ def delayed_echo(steps: int | None = None, seed: int = 0) -> Program:
 
 
 def voltage_output(steps: int | None = 5, seed: int = 0) -> Program:
-    """Both outputs of a neuron and nothing else: each has one reader, and one comes after the other."""
+    """Both outputs of a neuron, each with one reader, and the one is read after the other."""
     return program(
         {"x": per_step(11, CURRENT)},
         {"lif": (neurons(11, voltage="after", refractory=1, refractory_input="keep"), ("x",))},
@@ -362,6 +362,18 @@ def paired_inputs(steps: int | None = 3, seed: int = 0) -> Program:
         },
         {"y": "both"},
         steps=steps,
+        seed=seed,
+    )
+
+
+def shared_weights(seed: int = 0) -> Program:
+    """Two products with the same weights."""
+    fmt = QFormat(width=6)
+    product = MatVec(rows=7, columns=3, input=fmt, weight_format=fmt, weight="w")
+    return program(
+        {"x": per_frame(3, fmt)},
+        {"one": (product, ("x",)), "two": (product, ("x",))},
+        {"one": "one", "two": "two"},
         seed=seed,
     )
 
@@ -394,6 +406,7 @@ PROGRAMS: dict[str, Callable[[], Program]] = {
     "spike_recurrence": spike_recurrence,
     "many_ports": many_ports,
     "voltages": voltages,
+    "shared_weights": shared_weights,
     "voltage_output": voltage_output,
     "paired_inputs": paired_inputs,
     "running_sum": running_sum,

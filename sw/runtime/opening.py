@@ -4,7 +4,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from spikewright.generate import Build, load_build
+from spikewright.build import Build, load_build
 from spikewright.runtime.board import SimulatedBoard, pynq_missing
 from spikewright.runtime.device import Device
 from spikewright.runtime.emulated import EmulatorDevice

@@ -51,7 +51,9 @@ class Channel:
 class Answers:
     """One channel that the master takes; it checks that what is offered stays."""
 
-    def __init__(self, prefix: str, fields: tuple[str, ...], pauses: Pauses, *, stream: bool = False):
+    def __init__(
+        self, prefix: str, fields: tuple[str, ...], pauses: Pauses, *, stream: bool = False
+    ):
         self.valid, self.ready = (f"{prefix}{'t' if stream else ''}{x}" for x in ("valid", "ready"))
         self.prefix = prefix
         self.fields = fields
@@ -93,7 +95,9 @@ class AxiExchange:
         self.sent = Channel("s_axis_", Pauses(seed, "s_axis"), stream=True)
         self.b = Answers("s_axi_b", ("resp",), Pauses(seed, "b"))
         self.r = Answers("s_axi_r", ("resp", "data"), Pauses(seed, "r"))
-        self.got = Answers("m_axis_", ("tdata", "tlast", "tkeep"), Pauses(seed, "m_axis"), stream=True)
+        self.got = Answers(
+            "m_axis_", ("tdata", "tlast", "tkeep"), Pauses(seed, "m_axis"), stream=True
+        )
         self.channels = (self.aw, self.w, self.ar, self.sent, self.b, self.r, self.got)
         self.cycles = 0
 

@@ -65,9 +65,7 @@ async def carry_out(dut: Any) -> None:
     (folder / "seen.json").write_text(json.dumps(seen))
 
 
-def write_plan(
-    folder: Path, exchange: Exchange | AxiExchange, constants: dict[str, int]
-) -> None:
+def write_plan(folder: Path, exchange: Exchange | AxiExchange, constants: dict[str, int]) -> None:
     wanted = {
         "exchange": type(exchange).__name__,
         "plan": dataclasses.asdict(exchange.plan),

@@ -126,7 +126,9 @@ def crcs(engine: Engine, program: Program) -> dict[str, int]:
     return {name: engine.read(CRC_WINDOW + 4 * k) for k, name in enumerate(program.layers)}
 
 
-def expected_crcs(program: Program, streams: Mapping[str, Codes], frame: int = -1) -> dict[str, int]:
+def expected_crcs(
+    program: Program, streams: Mapping[str, Codes], frame: int = -1
+) -> dict[str, int]:
     return {
         name: packets.stream_crc(program.port(name), streams[name][frame])
         for name in program.layers

@@ -15,9 +15,7 @@ from spikewright.sim import count
 @pytest.mark.parametrize("size", [1, 2, 5, 8])
 def test_frames(size: int, steps: int, seed: int | None) -> None:
     component = Count(count.Count(size=size, steps=steps))
-    compare_with_golden(
-        component, seed=seed or 0, frames=4, steps=steps, stalls=seed is not None
-    )
+    compare_with_golden(component, seed=seed or 0, frames=4, steps=steps, stalls=seed is not None)
 
 
 def test_every_neuron_in_every_step() -> None:
@@ -30,7 +28,5 @@ def test_every_neuron_in_every_step() -> None:
 def test_frames_of_different_lengths() -> None:
     spikes = np.ones((1, 7, 3), np.int64)
     beats = [*event_beats(spikes[:, :2]), *event_beats(spikes), *event_beats(spikes[:, :1])]
-    got = simulate(
-        Count(count.Count(size=3, steps=7)), {"i_s": beats}, {"o_n": 9}, stall_seed=3
-    )
+    got = simulate(Count(count.Count(size=3, steps=7)), {"i_s": beats}, {"o_n": 9}, stall_seed=3)
     assert [beat["data"][0] for beat in got["o_n"]] == [2, 2, 2, 7, 7, 7, 1, 1, 1]

@@ -29,9 +29,7 @@ def test_vectors(size: int, lanes: int, operation: str, seed: int | None) -> Non
     st.tuples(st.integers(1, 31), st.booleans()),
     st.integers(0, 99),
 )
-def test_any_format(
-    operation: str, a: tuple[int, bool], b: tuple[int, bool], seed: int
-) -> None:
+def test_any_format(operation: str, a: tuple[int, bool], b: tuple[int, bool], seed: int) -> None:
     primitive = elementwise.Elementwise(
         size=3,
         a=QFormat(width=a[0], signed=a[1]),

@@ -33,9 +33,7 @@ def test_gather(size: int, lanes: int, seed: int | None) -> None:
         # What stands in the padding lanes is nobody's spike.
         beat["data"] = [*beat["data"], *[1] * (lanes - len(beat["data"]))]
     want = event_beats(given)
-    got = simulate(
-        Gather(size=size, lanes=lanes), {"i": beats}, {"o": len(want)}, stall_seed=seed
-    )
+    got = simulate(Gather(size=size, lanes=lanes), {"i": beats}, {"o": len(want)}, stall_seed=seed)
     assert first_divergence(want, got["o"]) is None
 
 
@@ -44,7 +42,5 @@ def test_gather(size: int, lanes: int, seed: int | None) -> None:
 def test_scatter(size: int, seed: int | None) -> None:
     given = spikes(size, seed)
     want = dense_beats(given, 1)
-    got = simulate(
-        Scatter(size=size), {"i": event_beats(given)}, {"o": len(want)}, stall_seed=seed
-    )
+    got = simulate(Scatter(size=size), {"i": event_beats(given)}, {"o": len(want)}, stall_seed=seed)
     assert first_divergence(want, got["o"]) is None

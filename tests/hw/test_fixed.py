@@ -1,16 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The rounding and overflow rules as gateware, on every code of small formats and random wide ones."""
+"""The rounding and overflow rules as gateware, on every code of small formats."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 import pytest
-from amaranth import Module, Signal, Value
+from amaranth import C, Module, Signal, Value, signed
 from amaranth.sim import Simulator
-from bench.vectors import random_codes
+from bench.codes import random_codes
 
-from spikewright.hw.fixed import halved, round_half_up, rounded, saturate, shape_of
+from spikewright.hw.fixed import halved, minus_rounded, rounded, saturate, shape_of
 from spikewright.sim import fixed
 from spikewright.sim.fixed import QFormat
 
@@ -61,17 +61,26 @@ def test_saturate(fmt: QFormat, to: QFormat) -> None:
 
 @pytest.mark.parametrize("shift", [0, 1, 2, 5, 9, 63])
 @pytest.mark.parametrize("fmt", FORMATS, ids=str)
-def test_round_half_up(fmt: QFormat, shift: int) -> None:
+def test_rounding_in_two_halves(fmt: QFormat, shift: int) -> None:
     codes = codes_of(fmt)
     want = fixed.round_half_up(codes, shift).tolist()
-    assert evaluate(fmt, lambda _, code: round_half_up(code, shift), codes.tolist()) == want
-    in_two = evaluate(fmt, lambda _, code: rounded(halved(code, shift)), codes.tolist())
-    assert in_two == want
+    got = evaluate(fmt, lambda _, code: rounded(halved(code, shift)), codes.tolist())
+    assert got == want
+
+
+@pytest.mark.parametrize("value", [-9, 0, 100])
+@pytest.mark.parametrize("shift", [0, 1, 2, 5, 9, 63])
+@pytest.mark.parametrize("fmt", FORMATS, ids=str)
+def test_minus_rounded(fmt: QFormat, shift: int, value: int) -> None:
+    codes = codes_of(fmt)
+    want = (value - fixed.round_half_up(codes, shift)).tolist()
+    got = evaluate(fmt, lambda _, code: minus_rounded(C(value, signed(8)), code, shift), codes.tolist())
+    assert got == want
 
 
 @pytest.mark.parametrize("shift", [-1, -4])
 def test_negative_shifts_multiply(shift: int) -> None:
     fmt = QFormat(width=5)
     codes = codes_of(fmt).tolist()
-    got = evaluate(fmt, lambda _, code: round_half_up(code, shift), codes)
+    got = evaluate(fmt, lambda _, code: rounded(halved(code, shift)), codes)
     assert got == [code << -shift for code in codes]

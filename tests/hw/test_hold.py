@@ -15,6 +15,4 @@ from spikewright.sim.fixed import QFormat
 def test_vectors(size: int, lanes: int, steps: int, seed: int | None) -> None:
     primitive = hold.Hold(size=size, format=QFormat(width=6))
     component = Hold(primitive, lanes=lanes, steps=steps)
-    compare_with_golden(
-        component, seed=seed or 0, frames=4, steps=steps, stalls=seed is not None
-    )
+    compare_with_golden(component, seed=seed or 0, frames=4, steps=steps, stalls=seed is not None)

@@ -14,6 +14,4 @@ from spikewright.sim.fixed import QFormat
 @pytest.mark.parametrize(("size", "lanes"), [(1, 1), (5, 1), (7, 3), (8, 4), (5, 5)])
 def test_vectors(size: int, lanes: int, steps: int, seed: int | None) -> None:
     component = Last(last.Last(size=size, format=QFormat(width=6)), lanes=lanes)
-    compare_with_golden(
-        component, seed=seed or 0, frames=4, steps=steps, stalls=seed is not None
-    )
+    compare_with_golden(component, seed=seed or 0, frames=4, steps=steps, stalls=seed is not None)

@@ -5,9 +5,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from bench.codes import random_tensors
 from bench.lifs import lifs
 from bench.streams import read_back
-from bench.vectors import compare_with_golden, random_tensors
+from bench.vectors import compare_with_golden
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

@@ -3,9 +3,10 @@
 
 import numpy as np
 import pytest
+from bench.codes import random_tensors
 from bench.refusals import refusal
 from bench.streams import read_back, simulate
-from bench.vectors import compare_with_golden, dense_beats, random_tensors
+from bench.vectors import compare_with_golden, dense_beats
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -57,9 +58,7 @@ def test_events(rows: int, columns: int, lanes: int, seed: int | None) -> None:
     compare_with_golden(component, seed=seed or 0, stalls=seed is not None)
 
 
-formats = st.builds(
-    QFormat, width=st.integers(1, 9), frac=st.integers(-1, 9), signed=st.booleans()
-)
+formats = st.builds(QFormat, width=st.integers(1, 9), frac=st.integers(-1, 9), signed=st.booleans())
 
 
 @settings(max_examples=25)
@@ -103,7 +102,7 @@ def test_a_vector_of_spikes_twice_the_same_row_of_sums() -> None:
 
 
 def test_throughput_without_stalls() -> None:
-    """A vector takes columns × tiles cycles once the pipeline is full."""
+    """A vector takes columns * tiles cycles once the pipeline is full."""
     primitive = dense(6, 8, bias=False)
     vectors = np.zeros((1, 12, 8), np.int64)
     stimuli = {"i_x": dense_beats(vectors, 1, np.random.default_rng(0))}

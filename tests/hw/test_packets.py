@@ -6,8 +6,9 @@ from typing import Any
 import numpy as np
 import programs
 import pytest
+from bench.codes import random_codes
 from bench.streams import first_divergence, simulate
-from bench.vectors import dense_beats, random_codes
+from bench.vectors import dense_beats
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -75,14 +76,10 @@ ports = st.lists(
 )
 
 
-def vectors_of(
-    given_ports: list[tuple[int, int, Rate]], steps: int, seed: int
-) -> list[np.ndarray]:
+def vectors_of(given_ports: list[tuple[int, int, Rate]], steps: int, seed: int) -> list[np.ndarray]:
     rng = np.random.default_rng(seed)
     return [
-        random_codes(
-            rng, QFormat(width=width), (3, steps if rate is Rate.STEP else 1, size)
-        )
+        random_codes(rng, QFormat(width=width), (3, steps if rate is Rate.STEP else 1, size))
         for size, width, rate in given_ports
     ]
 
@@ -139,9 +136,7 @@ def test_packer(given_ports: list[tuple[int, int, Rate]], steps: int, seed: int)
     assert first_divergence(want, got["o"]) is None
 
 
-def unpacked(
-    packet: list[tuple[int, int]], expect: int, **options: Any
-) -> list[dict[str, Any]]:
+def unpacked(packet: list[tuple[int, int]], expect: int, **options: Any) -> list[dict[str, Any]]:
     """One per-step input of one element, from words with their `last`."""
     component = Unpacker([(port_of(1, 32), Rate.STEP)], **options)
     stimuli = {"i": [{"data": data, "last": last} for data, last in packet]}
@@ -170,9 +165,7 @@ def test_a_stream_has_one_first_step_and_no_end() -> None:
 
 
 def test_steps_of_a_stream_are_packed_one_by_one() -> None:
-    component = Packer(
-        [(port_of(3, 16), Rate.STEP), (port_of(1, 8), Rate.STEP)], streaming=True
-    )
+    component = Packer([(port_of(3, 16), Rate.STEP), (port_of(1, 8), Rate.STEP)], streaming=True)
     one, two = np.arange(6).reshape(1, 2, 3), np.array([[[7], [8]]])
     stimuli = {
         "i0": [{**beat, "end": 0} for beat in dense_beats(one, 1)],

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 from amaranth.sim import Simulator
-from bench.vectors import beats_for, random_codes
+from bench.codes import random_codes
+from bench.vectors import beats_for
 
 from spikewright.hw.probe import Probe
 from spikewright.sim.fixed import QFormat

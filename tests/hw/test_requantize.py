@@ -13,9 +13,7 @@ from spikewright.sim.errors import FormatError
 from spikewright.sim.fixed import QFormat
 
 
-def scaling(
-    size: int, x: QFormat, y: QFormat, *, own: bool = False
-) -> requantize.Requantize:
+def scaling(size: int, x: QFormat, y: QFormat, *, own: bool = False) -> requantize.Requantize:
     return requantize.Requantize(size=size, input=x, output=y, shift="s" if own else None)
 
 
@@ -38,16 +36,12 @@ formats = st.builds(
 
 @settings(max_examples=60)
 @given(st.integers(1, 6), st.integers(1, 6), formats, formats, st.booleans(), st.integers(0, 99))
-def test_any_format(
-    size: int, lanes: int, x: QFormat, y: QFormat, own: bool, seed: int
-) -> None:
+def test_any_format(size: int, lanes: int, x: QFormat, y: QFormat, own: bool, seed: int) -> None:
     try:
         primitive = scaling(size, x, y, own=own)
     except FormatError:
         assume(False)
-    compare_with_golden(
-        Requantize(primitive, lanes=min(size, lanes)), seed=seed, frames=2, steps=2
-    )
+    compare_with_golden(Requantize(primitive, lanes=min(size, lanes)), seed=seed, frames=2, steps=2)
 
 
 @pytest.mark.parametrize("lanes", [1, 2, 5])

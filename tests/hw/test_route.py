@@ -24,9 +24,7 @@ FORMAT = QFormat(width=7)
         ((3, 2), (4, 4, 0, 4, 1, 2)),
     ],
 )
-def test_vectors(
-    sizes: tuple[int, ...], index: tuple[int, ...] | None, seed: int | None
-) -> None:
+def test_vectors(sizes: tuple[int, ...], index: tuple[int, ...] | None, seed: int | None) -> None:
     component = Route(route.Route(sizes=sizes, format=FORMAT, index=index))
     compare_with_golden(component, seed=seed or 0, stalls=seed is not None)
 

@@ -8,8 +8,8 @@ import pytest
 from amaranth.hdl import Module
 from amaranth.lib import wiring
 from amaranth.sim import Simulator, SimulatorContext
-
 from programs import mlp
+
 from spikewright.hw.accelerator import Accelerator
 from spikewright.hw.serial_bridge import SEND_BUFFER, Opcode, SerialBridge, Status, bit_cycles
 from spikewright.sim import golden, packets

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 import numpy as np
 import pytest
-from bench.vectors import golden_run, random_codes
+from bench.codes import golden_run, random_codes
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -24,5 +24,7 @@ def test_zeros_then_what_came_so_many_steps_ago(
 
 @pytest.mark.parametrize("steps", [0, -1])
 def test_steps_must_be_positive(steps: int) -> None:
-    with pytest.raises(FormatError, match=rf"^Delay steps must be a positive integer, not {steps}$"):
+    with pytest.raises(
+        FormatError, match=rf"^Delay steps must be a positive integer, not {steps}$"
+    ):
         Delay(size=3, format=QFormat(width=4), steps=steps)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 import numpy as np
 import pytest
-from bench.vectors import golden_run, random_inputs
+from bench.codes import golden_run, random_inputs
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
@@ -35,15 +35,14 @@ def test_exact_results_in_the_narrowest_format(
     assert got.ravel().tolist() == expected
     assert primitive.output.holds(expected)
     assert primitive.output.frac == (a.frac if operation == "add" else a.frac + b.frac)
-    corners = [
-        p + q if operation == "add" else p * q for p in (a.lo, a.hi) for q in (b.lo, b.hi)
-    ]
+    corners = [p + q if operation == "add" else p * q for p in (a.lo, a.hi) for q in (b.lo, b.hi)]
     width = primitive.output.width
     assert width == 1 or not QFormat(width=width - 1).holds(corners)
 
 
 def test_what_is_refused() -> None:
     a, b = QFormat(width=8, frac=2), QFormat(width=8, frac=3)
+    wide = QFormat(width=33)
     with pytest.raises(
         FormatError, match=r"^Elementwise operation must be 'add' or 'multiply', not 'max'$"
     ):
@@ -59,5 +58,4 @@ def test_what_is_refused() -> None:
         match=r"^Accumulator would need 66 bits, and 64 is the limit: "
         r"use narrower weights or activations$",
     ):
-        wide = QFormat(width=33)
         Elementwise(size=1, a=wide, b=wide, operation="multiply")

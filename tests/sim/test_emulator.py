@@ -13,7 +13,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from random_program import Draw, random_codes
 
-from spikewright.sim import emulator as emulator_module
 from spikewright.sim import golden, plan
 from spikewright.sim.emulator import Emulator
 from spikewright.sim.errors import DataError, FormatError, ProgramError
@@ -24,7 +23,7 @@ from spikewright.sim.primitives import Delay, Elementwise, Hold, Leaky, Lif, Req
 from spikewright.sim.program import Input, Node, Program
 
 U8 = QFormat(width=8, signed=False)
-RANDOMS = st.randoms(use_true_random=False)
+RANDOMS = st.randoms(use_true_random=True)
 
 
 def assert_equal(found: Mapping[str, Codes], wanted: Mapping[str, Codes]) -> None:
@@ -60,16 +59,16 @@ def test_every_stream_of_any_program(rnd: random.Random, steps: int, frames: int
 
 
 @settings(max_examples=25)
-@given(RANDOMS, st.integers(1, 6))
-def test_every_option_of_membranes(rnd: random.Random, steps: int) -> None:
+@given(RANDOMS)
+def test_every_option_of_membranes(rnd: random.Random) -> None:
     program = Draw(rnd, steps=6).membranes()
-    inputs = random_codes(program, 3, steps, seed=1)
+    inputs = random_codes(program, 3, 6, seed=1)
     assert_same(program, inputs, Emulator(program, engine="NumPy"))
 
 
 @pytest.mark.parametrize("seed", range(30))
 def test_blocks_and_chunks_change_nothing(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(emulator_module, "BLOCK_STEPS", 3)
+    monkeypatch.setattr(plan, "BLOCK_STEPS", 3)
     monkeypatch.setattr(plan, "STEP_SET", 12)
     program = Draw(random.Random(seed), steps=11).program()
     inputs = random_codes(program, 9, 11, seed)
@@ -166,6 +165,7 @@ def test_the_layers_are_traced_by_default() -> None:
         {"x": np.zeros((2, 4, 5), int)},
         {"x": np.full((2, 4, 3), 256)},
         {"x": np.zeros((2, 9, 3), int)},
+        {"x": np.zeros((2, 4, 3))},
     ],
 )
 def test_wrong_inputs_are_refused_as_by_the_golden_run(inputs: dict[str, Codes]) -> None:
@@ -175,13 +175,6 @@ def test_wrong_inputs_are_refused_as_by_the_golden_run(inputs: dict[str, Codes])
     with pytest.raises(DataError) as found:
         Emulator(program).run(inputs)
     assert str(found.value) == str(wanted.value)
-
-
-def test_inputs_are_integers() -> None:
-    program = simple(Node("d", Delay(size=3, format=U8), ("x",)))
-    sentence = r"^Input 'x' must be integer codes, not float64: encode it in the input's format$"
-    with pytest.raises(DataError, match=sentence):
-        Emulator(program).run({"x": np.zeros((2, 4, 3))})
 
 
 def test_an_engine_must_exist() -> None:

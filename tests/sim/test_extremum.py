@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 import numpy as np
 import pytest
-from bench.vectors import golden_run
+from bench.codes import golden_run
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -66,8 +66,10 @@ def test_a_spike_arrives_in_the_same_step_and_comes_back_in_the_next() -> None:
         v, a = [0] * 7, [0] * 7
         for step, x in enumerate(steps):
             # 15 and 7 fraction bits to 14.
-            fed = [clip(half_up(c, 1), -(2**17), 2**17 - 1) for c in product(
-                t["fc.weight"], t["fc.bias"], x)]
+            fed = [
+                clip(half_up(c, 1), -(2**17), 2**17 - 1)
+                for c in product(t["fc.weight"], t["fc.bias"], x)
+            ]
             back = [c << 7 for c in product(t["back.weight"], t["back.bias"], before)]
             for k in range(7):
                 total = v[k] + clip(fed[k] + back[k], -(2**17), 2**17 - 1)

@@ -3,7 +3,7 @@
 
 import numpy as np
 import pytest
-from bench.vectors import expected_outputs, golden_run, random_codes
+from bench.codes import expected_outputs, golden_run, random_codes
 
 from spikewright.sim.fixed import QFormat
 from spikewright.sim.hold import Hold

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from bench.codes import golden_run, random_inputs, random_tensors
 from bench.lifs import lifs
-from bench.vectors import golden_run, random_inputs, random_tensors
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

@@ -3,7 +3,7 @@
 
 import numpy as np
 import pytest
-from bench.vectors import golden_run, random_inputs, random_tensors
+from bench.codes import golden_run, random_inputs, random_tensors
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -125,8 +125,10 @@ GOOD = {
         ({"bias_width": 40}, "Bias width must be between 1 and 32, not 40"),
         (
             {"input": QFormat(width=32), "weight_format": QFormat(width=32)},
-            "Accumulator would need 65 bits, and 64 is the limit: "
-            "use narrower weights or activations",
+            (
+                "Accumulator would need 65 bits, and 64 is the limit: "
+                "use narrower weights or activations"
+            ),
         ),
         (
             {"bias": "w"},
@@ -141,7 +143,9 @@ def test_what_is_refused(change: dict[str, object], message: str) -> None:
 
 
 def test_events_are_spikes() -> None:
-    with pytest.raises(FormatError, match=r"^EventMatVec input must be a spike \(u1\.0\), not s8\.0$"):
+    with pytest.raises(
+        FormatError, match=r"^EventMatVec input must be a spike \(u1\.0\), not s8\.0$"
+    ):
         EventMatVec(**GOOD)
     with pytest.raises(FormatError, match=r"^EventMatVec rows must be a positive integer, not 0$"):
         EventMatVec(**{**GOOD, "input": SPIKE, "rows": 0})

@@ -6,7 +6,7 @@ import zlib
 import numpy as np
 import programs
 import pytest
-from bench.vectors import random_codes
+from bench.codes import random_codes
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -306,9 +306,7 @@ def variants() -> dict[str, Program]:
         "order of nodes": dataclasses.replace(
             base, nodes=(*base.nodes[:3], base.nodes[4], base.nodes[3])
         ),
-        "order of outputs": dataclasses.replace(
-            base, outputs=dict(reversed(base.outputs.items()))
-        ),
+        "order of outputs": dataclasses.replace(base, outputs=dict(reversed(base.outputs.items()))),
         "name of an output": dataclasses.replace(base, outputs={"c": "count"}),
         "an output": dataclasses.replace(base, outputs={**base.outputs, "counts": "last"}),
         "kind of an input": dataclasses.replace(

@@ -6,7 +6,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from bench.vectors import golden_run, random_inputs, random_tensors
+from bench.codes import golden_run, random_inputs, random_tensors
 from hypothesis import assume, given
 from hypothesis import strategies as st
 

@@ -3,7 +3,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from bench.vectors import golden_run, random_inputs
+from bench.codes import golden_run, random_inputs
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -16,7 +16,7 @@ from spikewright.sim.primitive import Codes
 from spikewright.sim.program import Node
 
 
-class Tape:
+class Schedule:
     """A plan in the buffers of ``batch`` frames and ``steps`` steps: calls to make in order.
 
     Parameters
@@ -98,7 +98,7 @@ class Tape:
             call()
 
     def go_on(self, carried: Mapping[str, Array]) -> None:
-        """Take over what another tape, or an earlier call, has carried."""
+        """Take over what another schedule, or an earlier call, has carried."""
         for key, value in self.carry.items():
             if key in carried:
                 np.copyto(value, carried[key], casting="unsafe")
