@@ -20,19 +20,10 @@ import numpy as np
 from _timing import interleave, single_thread, table, write_json
 from numpy.typing import NDArray
 
+from spikewright.sim import primitives as p
 from spikewright.sim.emulator import Emulator
 from spikewright.sim.fixed import QFormat
 from spikewright.sim.ports import SPIKE, Port, Rate
-from spikewright.sim.primitives import (
-    Count,
-    Delay,
-    Elementwise,
-    EventMatVec,
-    Hold,
-    Lif,
-    MatVec,
-    Requantize,
-)
 from spikewright.sim.program import Input, Node, Program
 
 NEURONS, STEPS, DT, TAU_STEPS = 1000, 1000, 1e-3, 16
@@ -52,7 +43,7 @@ def dense_weights(rng: np.random.Generator) -> Weights:
     return tensors
 
 
-def dense(kind: type[MatVec], name: str, rows: int, columns: int, fmt: QFormat) -> MatVec:
+def dense(kind: type[p.MatVec], name: str, rows: int, columns: int, fmt: QFormat) -> p.MatVec:
     """A product with a bias."""
     return kind(
         rows=rows,
@@ -68,9 +59,9 @@ def dense(kind: type[MatVec], name: str, rows: int, columns: int, fmt: QFormat) 
 def mlp(tensors: Weights) -> Program:
     """784-128-10 with ReLU."""
     hidden = QFormat(width=8, frac=3, signed=False)
-    fc1 = dense(MatVec, "fc1", 128, 784, PIXEL)
-    fc2 = dense(MatVec, "fc2", 10, 128, hidden)
-    relu = Requantize(size=128, input=fc1.accumulator, output=hidden)
+    fc1 = dense(p.MatVec, "fc1", 128, 784, PIXEL)
+    fc2 = dense(p.MatVec, "fc2", 10, 128, hidden)
+    relu = p.Requantize(size=128, input=fc1.accumulator, output=hidden)
     return Program(
         inputs={"x": Input(Port(size=784, format=PIXEL), Rate.FRAME)},
         nodes=(Node("fc1", fc1, ("x",)), Node("relu", relu, ("fc1",)), Node("fc2", fc2, ("relu",))),
@@ -116,12 +107,13 @@ def measure_mlp(rounds: int) -> list[dict[str, Any]]:
         },
         rounds=rounds,
     )
-    per_batch = {n: s / (1 if n.startswith("NumPy") else REPEATS) for n, s in seconds.items()}
-    base = per_batch["NumPy int32 products"]
-    return [
-        {"784-128-10, 256 frames": n, "us": s * 1e6, "frames/s": 256 / s, "times": base / s}
-        for n, s in per_batch.items()
-    ]
+    base = seconds["NumPy int32 products"]
+    rows = []
+    for name, found in seconds.items():
+        s = found if name.startswith("NumPy") else found / REPEATS
+        row = {"us": s * 1e6, "frames/s": 256 / s, "times": base / s}
+        rows.append({"784-128-10, 256 frames": name, **row})
+    return rows
 
 
 def recurrent_parameters() -> tuple[NDArray[np.int64], NDArray[np.int64], int]:
@@ -137,9 +129,9 @@ def recurrent() -> Program:
     _, weights, threshold = recurrent_parameters()
     current, membrane = QFormat(width=16, frac=14), QFormat(width=20, frac=14)
     weight = QFormat(width=8, frac=14)
-    matvec = EventMatVec(rows=NEURONS, columns=NEURONS, weight_format=weight, weight="w")
-    total = Elementwise(size=NEURONS, a=current, b=matvec.accumulator)
-    lif = Lif(
+    matvec = p.EventMatVec(rows=NEURONS, columns=NEURONS, weight_format=weight, weight="w")
+    total = p.Elementwise(size=NEURONS, a=current, b=matvec.accumulator)
+    lif = p.Lif(
         size=NEURONS,
         input=total.output,
         membrane=membrane,
@@ -152,12 +144,12 @@ def recurrent() -> Program:
     return Program(
         inputs={"current": Input(Port(size=NEURONS, format=current), Rate.FRAME)},
         nodes=(
-            Node("hold", Hold(size=NEURONS, format=current), ("current",)),
-            Node("before", Delay(size=NEURONS, format=SPIKE), ("lif",)),
+            Node("hold", p.Hold(size=NEURONS, format=current), ("current",)),
+            Node("before", p.Delay(size=NEURONS, format=SPIKE), ("lif",)),
             Node("synapses", matvec, ("before",)),
             Node("sum", total, ("hold", "synapses")),
             Node("lif", lif, ("sum",)),
-            Node("count", Count(size=NEURONS, steps=STEPS), ("lif",)),
+            Node("count", p.Count(size=NEURONS, steps=STEPS), ("lif",)),
         ),
         outputs={"spikes": "count"},
         tensors={
@@ -245,13 +237,13 @@ def speed(seconds: float | None, base: float | None, remark: str) -> dict[str, A
 def spiking(tensors: Weights) -> Program:
     """784-128-10 with Lif, a current for the input, 20 steps."""
     current, membrane = QFormat(width=18, frac=14), QFormat(width=20, frac=14)
-    fc1 = dense(MatVec, "fc1", 128, 784, PIXEL)
-    fc2 = dense(EventMatVec, "fc2", 10, 128, SPIKE)
+    fc1 = dense(p.MatVec, "fc1", 128, 784, PIXEL)
+    fc2 = dense(p.EventMatVec, "fc2", 10, 128, SPIKE)
     requantize = [
-        Requantize(size=fc.rows, input=fc.accumulator, output=current) for fc in (fc1, fc2)
+        p.Requantize(size=fc.rows, input=fc.accumulator, output=current) for fc in (fc1, fc2)
     ]
     lif = [
-        Lif(size=fc.rows, input=current, membrane=membrane, leak="leak", threshold="threshold")
+        p.Lif(size=fc.rows, input=current, membrane=membrane, leak="leak", threshold="threshold")
         for fc in (fc1, fc2)
     ]
     return Program(
@@ -259,12 +251,12 @@ def spiking(tensors: Weights) -> Program:
         nodes=(
             Node("fc1", fc1, ("x",)),
             Node("current1", requantize[0], ("fc1",)),
-            Node("hold", Hold(size=128, format=current), ("current1",)),
+            Node("hold", p.Hold(size=128, format=current), ("current1",)),
             Node("lif1", lif[0], ("hold",)),
             Node("fc2", fc2, ("lif1",)),
             Node("current2", requantize[1], ("fc2",)),
             Node("lif2", lif[1], ("current2",)),
-            Node("count", Count(size=10, steps=20), ("lif2",)),
+            Node("count", p.Count(size=10, steps=20), ("lif2",)),
         ),
         outputs={"y": "count"},
         tensors={**tensors, "leak": np.array([3196]), "threshold": np.array([50_000])},

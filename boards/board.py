@@ -116,7 +116,7 @@ PYNQ_Z2 = Board(
     multiplier=(25, 18),
 )
 
-BOARDS: Mapping[str, Board] = {board.name: board for board in (ULX3S, PYNQ_Z2)}
+BOARDS: dict[str, Board] = {board.name: board for board in (ULX3S, PYNQ_Z2)}
 """Every board by its name."""
 
 

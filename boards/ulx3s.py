@@ -7,15 +7,15 @@ No board has run this yet.
 from dataclasses import dataclass
 from pathlib import Path
 
-from amaranth import ClockDomain, ClockSignal, Instance, Module, ResetSignal, Signal
+from amaranth import Cat, ClockDomain, ClockSignal, Instance, Module, ResetSignal, Signal, Value
 from amaranth.back import rtlil
 from amaranth.build import Platform
 from amaranth.lib import wiring
-from amaranth.lib.cdc import FFSynchronizer, ResetSynchronizer
 from amaranth.lib.wiring import In, Out
 
 from spikewright.boards.board import ULX3S
-from spikewright.hw.serial_bridge import SerialBridge, bit_cycles
+from spikewright.hw.serial_bridge import SerialBridge
+from spikewright.hw.serial_line import bit_cycles
 from spikewright.hw.verilog import TOP as CORE
 from spikewright.sim.errors import BoardError
 
@@ -96,9 +96,9 @@ class Ulx3sTop(wiring.Component):
 
     Parameters
     ----------
-    clock_mhz : float
-        As :func:`solve_pll` takes it.
-    baud : int
+    pll : Pll
+    divisor : int
+        Clock cycles of a bit of the serial line.
 
     Members
     -------
@@ -121,9 +121,9 @@ class Ulx3sTop(wiring.Component):
     led_failed: Signal
     wifi_gpio0: Signal
 
-    def __init__(self, clock_mhz: float, *, baud: int = BAUD):
-        self.pll = solve_pll(clock_mhz)
-        self.divisor = bit_cycles(self.pll.clock_mhz * 1e6, baud)
+    def __init__(self, pll: Pll, divisor: int):
+        self.pll = pll
+        self.divisor = divisor
         inputs = ("clk_25mhz", "ftdi_txd", "btn_fire")
         super().__init__({name: In(1) if name in inputs else Out(1) for name in ULX3S.pins})
 
@@ -131,28 +131,36 @@ class Ulx3sTop(wiring.Component):
         """Generate the gateware."""
         m = Module()
         m.domains.sync = ClockDomain()
-        locked, running, rx = Signal(), Signal(), Signal(init=1)
-        clock = Signal()
+        clock, locked, running = Signal(), Signal(), Signal()
+        # What comes in at any time passes three flip-flops; reset holds from the first clock on.
+        reset = Signal(3, init=0b111, reset_less=True)
+        rx = Signal(3, init=0b111, reset_less=True)
         m.submodules.pll = self._pll(clock, locked)
-        m.submodules.reset = ResetSynchronizer(~locked | self.btn_fire)
-        m.submodules.rx = FFSynchronizer(self.ftdi_txd, rx, init=1)
         m.submodules.bridge = bridge = SerialBridge(self.divisor)
         m.submodules.core = Instance(CORE, *self._core(bridge, running))
         m.d.comb += [
             ClockSignal().eq(clock),
-            running.eq(~ResetSignal()),
-            bridge.rx.eq(rx),
+            ResetSignal().eq(reset[-1]),
+            running.eq(~reset[-1]),
+            bridge.rx.eq(rx[-1]),
             self.ftdi_rxd.eq(bridge.tx),
             self.led_running.eq(running),
             self.led_failed.eq(bridge.failed),
             self.wifi_gpio0.eq(1),
         ]
+        m.d.sync += [
+            reset.eq(Cat(~locked | self.btn_fire, reset)),
+            rx.eq(Cat(self.ftdi_txd, rx)),
+        ]
         return m
 
     @staticmethod
-    def _core(bridge: SerialBridge, running: Signal) -> list[tuple[str, str, Signal]]:
+    def _core(bridge: SerialBridge, running: Signal) -> list[tuple[str, str, Value]]:
         """Ports of the accelerator's module."""
-        ports = [("i", "aclk", ClockSignal()), ("i", "aresetn", running)]
+        ports: list[tuple[str, str, Value]] = [
+            ("i", "aclk", ClockSignal()),
+            ("i", "aresetn", running),
+        ]
         for bus, interface, out in (
             ("s_axi", bridge.axi, "i"),
             ("s_axis", bridge.o, "i"),
@@ -217,7 +225,8 @@ def top_rtlil(clock_mhz: float, *, baud: int = BAUD) -> str:
     FormatError
         If the clock cannot make the rate.
     """
-    top = Ulx3sTop(clock_mhz, baud=baud)
+    pll = solve_pll(clock_mhz)
+    top = Ulx3sTop(pll, bit_cycles(pll.clock_mhz * 1e6, baud))
     ports = {name: (getattr(top, name), None) for name in ULX3S.pins}
     return str(rtlil.convert(top, name=TOP, ports=ports, emit_src=False))
 

@@ -58,10 +58,7 @@ class Leaky(PrimitiveComponent):
             s2[f"total{k}"] = total
         s2 = pipe.next(s2)
         s3 = pipe.next(
-            {
-                f"v{k}": minus_rounded(s2[f"total{k}"], s2[f"product{k}"], p.leak_frac)
-                for k in lanes
-            }
+            {f"v{k}": minus_rounded(s2[f"total{k}"], s2[f"product{k}"], p.leak_frac) for k in lanes}
         )
         new = [saturate(m, s3[f"v{k}"], p.membrane) for k in lanes]
         pipe.write_back([{"v": v} for v in new])

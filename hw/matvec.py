@@ -58,8 +58,8 @@ class MatVec(PrimitiveComponent):
         )
         wiring.connect(m, wiring.flipped(self.hosts[primitive.weight]), weights.host)
 
-        # A finished tile waits in the accumulators while the one before it is still in `o`; looking at
-        # `o.ready` too would only help where tiles take one cycle, and make a long path.
+        # A finished tile waits in the accumulators while the one before it is still in `o`; to look
+        # at `o.ready` too would only help where tiles take one cycle, and make a long path.
         done, advance = Signal(), Signal()
         m.d.comb += advance.eq(~(done & o.valid))
         beat = replay.o.payload

@@ -131,7 +131,7 @@ class ParameterMemory(wiring.Component):
         m.d.comb += [
             self.word.eq(read.data),
             read.addr.eq(where),
-            # Never while it writes, or synthesis must build what a read of the same word would give.
+            # Never while it writes, or synthesis builds what a read of the same word would give.
             read.en.eq(~write.en),
             write.addr.eq(where),
             write.data.eq(merged.as_value()),

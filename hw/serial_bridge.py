@@ -22,18 +22,16 @@ from enum import IntEnum
 
 from amaranth import C, Cat, Module, Signal, Value
 from amaranth.build import Platform
-from amaranth.lib import fifo, stream, wiring
+from amaranth.lib import fifo, wiring
 from amaranth.lib.wiring import In, Out
 
-from spikewright.hw.axi import AxiLite, AxiStream
-from spikewright.sim.errors import FormatError
+from spikewright.hw.axi import AxiLite, AxiLiteInterface, AxiStream, AxiStreamInterface
+from spikewright.hw.serial_line import UartReceiver, UartTransmitter
 
 SEND_BUFFER = 512
-"""Words that may be sent while the accelerator takes none: one block RAM."""
+"""Default of the words that may wait for the accelerator: one block RAM."""
 TIMEOUT_CYCLES = 1 << 24
-"""Clock cycles of silence after which a command is given up."""
-MIN_DIVISOR = 8
-"""Fewest clock cycles of a bit: sampling is at worst 1/8 bit off its middle."""
+"""Default of the silence after which a command is given up, in clock cycles."""
 
 
 class Opcode(IntEnum):
@@ -61,117 +59,17 @@ class Status(IntEnum):
     UNKNOWN = 4
 
 
-def bit_cycles(clock_hz: float, baud: int) -> int:
-    """Clock cycles of a bit.
-
-    Raises
-    ------
-    FormatError
-        If the clock is below 8 times the rate or the rounded rate is over 2 % off.
-    """
-    divisor = round(clock_hz / baud)
-    if divisor < MIN_DIVISOR:
-        raise FormatError(
-            f"Baud rate must be at most an eighth of the {clock_hz / 1e6:g} MHz clock, not {baud}"
-        )
-    if abs(clock_hz / divisor / baud - 1) > 0.02:
-        raise FormatError(
-            f"Baud rate must divide the {clock_hz / 1e6:g} MHz clock to within 2 %, not {baud}"
-        )
-    return divisor
-
-
-class UartReceiver(wiring.Component):
-    """Bytes from a line. A byte comes in the middle of its stop bit; one without that is dropped.
-
-    Parameters
-    ----------
-    divisor : int
-        Clock cycles of a bit.
-
-    Members
-    -------
-    rx : In(1)
-        The line, in this clock domain.
-    data : Out(8), valid : Out(1)
-        A byte, for one cycle.
-    """
-
-    rx: Signal
-    data: Signal
-    valid: Signal
-
-    def __init__(self, divisor: int):
-        self.divisor = divisor
-        super().__init__({"rx": In(1, init=1), "data": Out(8), "valid": Out(1)})
-
-    def elaborate(self, platform: Platform | None) -> Module:
-        """Generate the gateware."""
-        m = Module()
-        timer, bit = Signal(range(self.divisor)), Signal(range(10))
-        busy = Signal()
-        m.d.sync += [self.valid.eq(0), timer.eq(timer - 1)]
-        with m.If(~busy):
-            m.d.sync += [busy.eq(~self.rx), bit.eq(0), timer.eq(self.divisor // 2 - 1)]
-        with m.Elif(timer == 0):
-            m.d.sync += [timer.eq(self.divisor - 1), bit.eq(bit + 1)]
-            with m.If(bit == 0):
-                m.d.sync += busy.eq(~self.rx)
-            with m.Elif(bit == 9):
-                m.d.sync += [busy.eq(0), self.valid.eq(self.rx)]
-            with m.Else():
-                m.d.sync += self.data.eq(Cat(self.data[1:], self.rx))
-        return m
-
-
-class UartTransmitter(wiring.Component):
-    """Bytes to a line; one byte every ten bits.
-
-    Parameters
-    ----------
-    divisor : int
-        Clock cycles of a bit.
-
-    Members
-    -------
-    i : In(stream of 8 bits)
-    tx : Out(1)
-    """
-
-    i: stream.Interface
-    tx: Signal
-
-    def __init__(self, divisor: int):
-        self.divisor = divisor
-        super().__init__({"i": In(stream.Signature(8)), "tx": Out(1, init=1)})
-
-    def elaborate(self, platform: Platform | None) -> Module:
-        """Generate the gateware."""
-        m = Module()
-        timer, left = Signal(range(self.divisor)), Signal(range(11))
-        bits = Signal(9, init=0x1FF)
-        m.d.comb += self.i.ready.eq(left == 0)
-        with m.If(left == 0):
-            m.d.sync += timer.eq(self.divisor - 1)
-            with m.If(self.i.valid):
-                m.d.sync += [self.tx.eq(0), bits.eq(Cat(self.i.payload, 1)), left.eq(10)]
-        with m.Elif(timer == 0):
-            m.d.sync += [timer.eq(self.divisor - 1), left.eq(left - 1)]
-            m.d.sync += Cat(self.tx, bits).eq(Cat(bits, 1))
-        with m.Else():
-            m.d.sync += timer.eq(timer - 1)
-        return m
-
-
 class SerialBridge(wiring.Component):
     """Serves the commands of this module, one at a time.
 
     Parameters
     ----------
     divisor : int
-        Clock cycles of a bit, see :func:`bit_cycles`.
+        Clock cycles of a bit, see :func:`spikewright.hw.serial_line.bit_cycles`.
     timeout : int
-        Clock cycles.
+        Clock cycles of silence after which a command is given up.
+    send_buffer : int
+        Words that may be sent while the accelerator takes none.
 
     Members
     -------
@@ -188,18 +86,21 @@ class SerialBridge(wiring.Component):
 
     rx: Signal
     tx: Signal
-    axi: wiring.PureInterface
-    o: wiring.PureInterface
-    i: wiring.PureInterface
+    axi: AxiLiteInterface
+    o: AxiStreamInterface
+    i: AxiStreamInterface
     failed: Signal
 
-    def __init__(self, divisor: int, *, timeout: int = TIMEOUT_CYCLES):
+    def __init__(
+        self, divisor: int, *, timeout: int = TIMEOUT_CYCLES, send_buffer: int = SEND_BUFFER
+    ):
         self.divisor = divisor
         self.timeout = timeout
+        self.send_buffer = send_buffer
         super().__init__(
             {
-                "rx": In(1, init=1),
-                "tx": Out(1, init=1),
+                "rx": In(1),
+                "tx": Out(1),
                 "axi": Out(AxiLite),
                 "o": Out(AxiStream),
                 "i": In(AxiStream),
@@ -212,7 +113,7 @@ class SerialBridge(wiring.Component):
         m = Module()
         m.submodules.receiver = receiver = UartReceiver(self.divisor)
         m.submodules.transmitter = transmitter = UartTransmitter(self.divisor)
-        m.submodules.buffer = buffer = fifo.SyncFIFOBuffered(width=33, depth=SEND_BUFFER)
+        m.submodules.buffer = buffer = fifo.SyncFIFOBuffered(width=33, depth=self.send_buffer)
         opcode, argument, status = Signal(8), Signal(16), Signal(Status)
         word, byte, silence = Signal(32), Signal(2), Signal(range(self.timeout))
         came, given = receiver.valid, transmitter.i

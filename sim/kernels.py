@@ -7,7 +7,7 @@ the calls that compute its outputs in place; running a step is then calling them
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from typing import Any, ClassVar, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,7 +32,7 @@ from spikewright.sim.route import Route
 Array: TypeAlias = NDArray[Any]
 Call: TypeAlias = Callable[[], object]
 
-BOOL, INT16 = np.dtype(np.bool_), np.dtype(np.int16)
+BOOL, INT16, UINT8 = np.dtype(np.bool_), np.dtype(np.int16), np.dtype(np.uint8)
 EVENT_SHARE = 8
 """A product with one spike vector gathers weight rows if at most one neuron in this many fires."""
 
@@ -279,10 +279,7 @@ class RouteKernel(Kernel):
 
 
 class CountKernel(Kernel):
-    """Spikes summed over all steps of a block at once."""
-
-    BLOCK: ClassVar[int] = 255
-    """Steps whose sum 8 bits hold."""
+    """Spikes summed over all steps of a block at once, in 8 bits."""
 
     def __init__(self, primitive: Count, tensors: Tensors, given: Sequence[Range]):
         super().__init__(primitive, tensors, given)
@@ -291,10 +288,8 @@ class CountKernel(Kernel):
     def emit_block(self, site: Site, inputs: list[Array], outputs: list[Array]) -> Iterator[Call]:
         n = site.state["n"]
         calls, x = site.cast("x", inputs[0], BOOL)
+        total = site.scratch("total", n.shape, UINT8)
         yield from calls
-        for start in range(0, len(x), self.BLOCK):
-            part = x[start : start + self.BLOCK].view(np.uint8)
-            total = site.scratch("total", n.shape, np.dtype(np.uint8))
-            yield partial(np.add.reduce, part, 0, None, total)
-            yield partial(np.add, n, total, n)
+        yield partial(np.add.reduce, x.view(UINT8), 0, None, total)
+        yield partial(np.add, n, total, n)
         yield partial(np.copyto, outputs[0], n)

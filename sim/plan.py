@@ -39,7 +39,7 @@ BLOCK_SET = 1 << 20
 """Elements of the widest per-step vectors of a chunk, in a block of steps."""
 
 BLOCK_STEPS = 250
-"""Most steps in a block."""
+"""Most steps in a block; at most 255, which is what CountKernel can sum."""
 
 KERNELS: dict[type[Primitive], type[Kernel]] = {
     MatVec: MatVecKernel,

@@ -53,7 +53,8 @@ class Build:
     def facts(self) -> dict[str, Any]:
         """What to tell of the build, as JSON values."""
         told = ("board", "clock_mhz", "lanes", "structure_hash", "program_hash", "estimate")
-        return {**{key: self.manifest[key] for key in told}, "files": sorted(self.manifest["files"])}
+        facts = {key: self.manifest[key] for key in told}
+        return {**facts, "files": sorted(self.manifest["files"])}
 
 
 def load_build(folder: str | Path) -> Build:
@@ -62,8 +63,8 @@ def load_build(folder: str | Path) -> Build:
     Raises
     ------
     FileError
-        If the folder is missing or no whole build, of a newer version, or a file of it is missing or
-        was altered.
+        If the folder is missing or no whole build, of a newer version, or a file of it is missing
+        or was altered.
     BoardError
         If its board is unknown.
     """

@@ -171,9 +171,10 @@ def demo(output: Path, seed: int, as_json: bool) -> None:
     """Do the whole flow on scikit-learn's digits, and write a report."""
     # Imported late: pictures and digits are an extra.
     from spikewright.demo import demo as run_demo
+    from spikewright.demo import headline
 
     facts = run_demo(output, seed=seed, say=note)
-    show(facts, as_json=as_json, title=str(output))
+    show(facts if as_json else headline(facts), as_json=as_json, title=str(output))
     if not facts["identical"]:
         raise SystemExit(DIFFERS)
 

@@ -1,10 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The whole flow on scikit-learn's digits, for a network without and one with spikes."""
 
-import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spikewright import flow, report
-from spikewright.augment import augment
 from spikewright.boards.board import find_board
-from spikewright.data import Dataset, digits
-from spikewright.encoding import INPUT, input_codes, output_values
 from spikewright.build import load_build
-from spikewright.learn.backprop import fit
-from spikewright.network import Network
+from spikewright.encoding import INPUT, input_codes, output_values
+from spikewright.recipes import RECIPES, SIDE, Recipe, Split, train
 from spikewright.reuse import synthesize_once, tool_versions
 from spikewright.runtime.opening import DEVICES
 from spikewright.sim.emulator import Emulator
@@ -31,12 +26,6 @@ from spikewright.verify import verify
 Facts = dict[str, Any]
 Say = Callable[[str], None]
 
-SIDE = 8
-"""Pixels along an edge of a digit."""
-COPIES = 19
-"""Changed copies of each digit to train on."""
-VALIDATION = 0.1
-"""Share of the training digits that is watched and not trained on."""
 BITS = 8
 PLACEMENT_SEED = 1
 KEPT = ".synthesis"
@@ -45,72 +34,13 @@ SLOW_FRAMES = 8
 """Test images for an engine that is a thousand times slower than Verilator."""
 PLACED, COUNTED = "ulx3s", "pynq-z2"
 """Boards: with a bitstream, and with counts alone."""
+LANES = 4
+"""Few, so that place and route takes a minute and no more."""
+CLOCKS_MHZ = {PLACED: 50.0, COUNTED: None}
 RESULTS = ("frames", "agreement", "cycles_per_frame", "core_seconds", "transfer_seconds")
 """Facts of the best device's run that stand for the network's."""
 BUILT = ("fmax_mhz", *report.RESOURCES, "bitstream")
 """Facts of the synthesis that stand for the network's."""
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """A network and how it is trained, chosen on validation digits.
-
-    Attributes
-    ----------
-    neuron, spec : str
-        As :meth:`~spikewright.network.Network.from_spec` takes them.
-    training : mapping
-        Options of :func:`~spikewright.learn.backprop.fit`.
-    """
-
-    neuron: str
-    spec: str
-    training: Mapping[str, Any]
-
-
-RECIPES = (
-    Recipe(
-        "relu", "64-32-10", {"epochs": 10, "batch": 8, "optimiser": "sgd", "learning_rate": 0.05}
-    ),
-    Recipe(
-        "lif", "64-64-10", {"epochs": 8, "batch": 64, "optimiser": "adam", "learning_rate": 0.01}
-    ),
-)
-
-
-@dataclass(frozen=True)
-class Split:
-    """Digits in three parts, of one shuffle.
-
-    Attributes
-    ----------
-    data : Dataset
-        What is trained on, and the test.
-    x, y : ndarray
-        The validation digits.
-    """
-
-    data: Dataset
-    x: NDArray[np.float32]
-    y: NDArray[np.int64]
-
-    @classmethod
-    def draw(cls, seed: int) -> "Split":
-        """Hold out a fifth for the test, and a tenth of the rest for validation."""
-        full = digits(seed=seed)
-        held = round(VALIDATION * len(full.x_train))
-        train = full.x_train[held:], full.y_train[held:]
-        return cls(
-            Dataset(*train, full.x_test, full.y_test), full.x_train[:held], full.y_train[:held]
-        )
-
-    def facts(self) -> Facts:
-        """Digits of each part."""
-        return {
-            "train": len(self.data.x_train),
-            "validation": len(self.x),
-            "test": len(self.data.x_test),
-        }
 
 
 def demo(folder: Path, *, seed: int, say: Say) -> Facts:
@@ -141,7 +71,11 @@ def demo(folder: Path, *, seed: int, say: Say) -> Facts:
     engine = describe()
     say(f"RTL engine: {engine}")
     split = Split.draw(seed)
-    say("digits: {train} to train on, {validation} for validation, {test} to test".format_map(split.facts()))
+    say(
+        "digits: {train} to train on, {validation} for validation, {test} to test".format_map(
+            split.facts()
+        )
+    )
     # Place and route are processes of their own: they run beside the rest.
     with ThreadPoolExecutor(max_workers=2) as pool:
         subjects = []
@@ -167,19 +101,33 @@ def demo(folder: Path, *, seed: int, say: Say) -> Facts:
     return summary
 
 
+def headline(summary: Facts) -> Facts:
+    """What to show of a summary in a terminal: one row for each network."""
+    told = ("float_accuracy", "accuracy", "mismatches", "cycles_per_frame", "fmax_mhz", "lut")
+    rows = [
+        {"network": recipe.neuron, **{key: summary[recipe.neuron][key] for key in told}}
+        for recipe in RECIPES
+    ]
+    return {"identical": summary["identical"], "seed": summary["seed"], "networks": rows}
+
+
 class _Subject:
     """One network on its way through the flow, and the facts gathered."""
 
     def __init__(self, recipe: Recipe, folder: Path, split: Split, seed: int, say: Say):
         self.recipe, self.folder, self.split, self.seed = recipe, folder, split, seed
-        self.say = lambda sentence: say(f"{recipe.neuron}: {sentence}")
+        self._say = say
         self.facts: Facts = {}
         self._jobs: dict[str, Future[Facts]] = {}
         folder.mkdir(exist_ok=True)
 
+    def say(self, sentence: str) -> None:
+        """Tell something of this network."""
+        self._say(f"{self.recipe.neuron}: {sentence}")
+
     def make(self) -> None:
         """Train, quantize and generate."""
-        self.network, trained = _train(self.recipe, self.split, self.seed)
+        self.network, trained = train(self.recipe, self.split, self.seed)
         self.network.save(self.folder / "net.npz")
         self.facts["train"] = trained
         float_accuracy = self.network.accuracy(self.split.data.x_test, self.split.data.y_test)
@@ -188,18 +136,25 @@ class _Subject:
             f"test accuracy {float_accuracy:.2%}"
         )
         program = self.folder / "net.spk"
-        bits = {"weight_bits": BITS, "activation_bits": BITS}
-        cost = flow.quantize(self.folder / "net.npz", self.split.data, program, **bits)
+        cost = flow.quantize(
+            self.folder / "net.npz",
+            self.split.data,
+            program,
+            weight_bits=BITS,
+            activation_bits=BITS,
+        )
         self.facts["quantize"] = cost
         self.say(f"quantized to {BITS} bits, test accuracy {cost['integer_accuracy']:.2%}")
-        for board in (PLACED, COUNTED):
-            facts = flow.generate(program, self.folder / board, board=board)
+        for board, clock_mhz in CLOCKS_MHZ.items():
+            facts = flow.generate(
+                program, self.folder / board, board=board, lanes=LANES, clock_mhz=clock_mhz
+            )
             self.say(f"generated gateware for {board}: {_figures(facts['estimate'])} estimated")
         self.program = load_program(program)
 
     def begin_synthesis(self, pool: ThreadPoolExecutor) -> None:
         """Start what takes longest."""
-        for board in (PLACED, COUNTED):
+        for board in CLOCKS_MHZ:
             self._jobs[board] = pool.submit(self._synthesize, board)
 
     def check(self, *, fast: bool) -> None:
@@ -259,12 +214,16 @@ class _Subject:
     def summary(self) -> Facts:
         """All facts; waits for the synthesis."""
         placed, counted = (self._jobs[board].result() for board in (PLACED, COUNTED))
-        ran = {name: facts for name, facts in self.facts["devices"].items() if "skipped" not in facts}
+        ran = {
+            name: facts for name, facts in self.facts["devices"].items() if "skipped" not in facts
+        }
         best = ran[next(name for name in reversed(DEVICES) if name in ran)]
         return {
             "float_accuracy": self.facts["quantize"]["float_accuracy"],
             "accuracy": best["accuracy"],
-            "mismatches": max(facts["mismatches"] for facts in (self.facts["verify"], *ran.values())),
+            "mismatches": max(
+                facts["mismatches"] for facts in (self.facts["verify"], *ran.values())
+            ),
             "first": self.facts["verify"]["first"],
             **{key: best[key] for key in RESULTS},
             **{key: placed.get(key) for key in BUILT},
@@ -279,7 +238,7 @@ class _Subject:
         emulator = Emulator(self.program)
         outputs = emulator.run({INPUT: input_codes(self.program, x)})
         classes = outputs["class"][:, 0]
-        arrays = {
+        arrays: dict[str, NDArray[Any]] = {
             "labels": y,
             "classes": classes,
             "float": self.network.forward(x),
@@ -291,7 +250,9 @@ class _Subject:
         return arrays
 
 
-def _inside(program: Program, emulator: Emulator, x: NDArray[np.float32]) -> dict[str, NDArray[Any]]:
+def _inside(
+    program: Program, emulator: Emulator, x: NDArray[np.float32]
+) -> dict[str, NDArray[Any]]:
     """One frame: its picture, the first layer's spikes and the outputs' voltages."""
     spikes, voltages = program.resolve("lif1"), program.resolve("membrane")
     streams = emulator.trace({INPUT: input_codes(program, x[None])}, [spikes, voltages])
@@ -302,44 +263,14 @@ def _inside(program: Program, emulator: Emulator, x: NDArray[np.float32]) -> dic
     }
 
 
-def _train(recipe: Recipe, split: Split, seed: int) -> tuple[Network, Facts]:
-    """Train on changed copies; validation digits are never among them."""
-    data = split.data
-    x, y = augment(data.x_train, data.y_train, side=SIDE, copies=COPIES, seed=seed)
-    network = Network.from_spec(recipe.spec, neuron=recipe.neuron, seed=seed)
-    batches = math.ceil(len(x) / recipe.training["batch"])
-    watched: list[tuple[float, float]] = []
-
-    def watch(done: int, _total: int, _history: Any) -> None:
-        if done % batches == 0:
-            watched.append(_judge(network, split.x, split.y))
-
-    history = fit(network, x, y, seed=seed, validation=0, progress=watch, **recipe.training)
-    for entry, (loss, accuracy) in zip(history, watched, strict=True):
-        entry.update(validation_loss=loss, validation_accuracy=accuracy)
-    spiking = {"steps": network.steps, "dt_ms": network.dt * 1e3} if network.spiking else {}
-    return network, {
-        "network": recipe.spec,
-        "neuron": recipe.neuron,
-        **recipe.training,
-        **spiking,
-        "samples": len(x),
-        "copies": COPIES,
-        "seconds": sum(entry["seconds"] or 0.0 for entry in history),
-        "history": history,
-    }
-
-
-def _judge(network: Network, x: NDArray[Any], y: NDArray[Any]) -> tuple[float, float]:
-    """Cross-entropy, in nats, and accuracy."""
-    logits = network.forward(x).astype(np.float64)
-    loss = np.log(np.exp(logits - logits.max(1, keepdims=True)).sum(1)) + logits.max(1)
-    right = logits[np.arange(len(y)), y]
-    return float((loss - right).mean()), float((logits.argmax(1) == y).mean())
-
-
 def _figures(facts: Facts) -> str:
     """Key figures that a build or a synthesis has."""
-    told = {"fmax_mhz": "{:.1f} MHz", "lut": "{:,} LUT", "ff": "{:,} FF", "bram": "{} BRAM", "dsp": "{} DSP"}
+    told = {
+        "fmax_mhz": "{:.1f} MHz",
+        "lut": "{:,} LUT",
+        "ff": "{:,} FF",
+        "bram": "{} BRAM",
+        "dsp": "{} DSP",
+    }
     known = (text.format(facts[key]) for key, text in told.items() if facts.get(key) is not None)
     return ", ".join(known)

@@ -50,8 +50,8 @@ def generate(
     """Write a build folder: whole, or not at all.
 
     An older build of that name is replaced. The folder takes the program, the accelerator's Verilog
-    and, for the ULX3S, a top with its constraints; for the PYNQ-Z2, the simulated board's files and a
-    Vivado project.
+    and, for the ULX3S, a top with its constraints; for the PYNQ-Z2, the simulated board's files and
+    a Vivado project.
 
     Parameters
     ----------
@@ -68,8 +68,8 @@ def generate(
     Raises
     ------
     BoardError
-        If the board is unknown, too small or cannot make the clock, or the target is unknown or given
-        beside lanes.
+        If the board is unknown, too small or cannot make the clock, or the target is unknown or
+        given beside lanes.
     FormatError
         If the lanes do not fit the program.
     FileError
@@ -84,7 +84,7 @@ def generate(
     needed = needs(program, chosen, folded)
     _check_fits(chosen, needed)
     clock = chosen.clock_hz / 1e6 if clock_mhz is None else clock_mhz
-    if chosen is ULX3S:
+    if chosen.name == ULX3S.name:
         clock = ulx3s.solve_pll(clock).clock_mhz
     folder.parent.mkdir(parents=True, exist_ok=True)
     staged = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
@@ -100,7 +100,7 @@ def generate(
 def needs(program: Program, board: Board, lanes: Mapping[str, int]) -> Estimate:
     """What a program takes of a board's block RAM and multipliers, the board's own top included."""
     found = estimate(to_rtlil(Accelerator(program, products(program, lanes))), board.multiplier)
-    own = ulx3s.BLOCK_RAMS if board is ULX3S else 0
+    own = ulx3s.BLOCK_RAMS if board.name == ULX3S.name else 0
     return Estimate(bram=found.bram + own, dsp=found.dsp)
 
 
@@ -140,8 +140,8 @@ def _check_fits(board: Board, needed: Estimate) -> None:
     has = board.resources
     if needed.dsp > has.dsp:
         raise BoardError(
-            f"Program on these lanes needs about {needed.dsp} multipliers, and the {board.title} has "
-            f"{has.dsp}: choose fewer lanes"
+            f"Program on these lanes needs about {needed.dsp} multipliers, and the {board.title} "
+            f"has {has.dsp}: choose fewer lanes"
         )
     if needed.bram > has.bram:
         raise BoardError(
@@ -176,9 +176,9 @@ def _write(
     verilog = to_verilog(accelerator)
     save_program(program, folder / PROGRAM)
     (folder / VERILOG).write_text(verilog)
-    if board is ULX3S:
+    if board.name == ULX3S.name:
         ulx3s.write_files(folder, clock_mhz=clock_mhz)
-    if board is PYNQ_Z2:
+    if board.name == PYNQ_Z2.name:
         layers = len(program.layers)
         pynq_z2.write_files(folder, verilog=verilog, layers=layers, clock_mhz=clock_mhz)
     files = sorted(path for path in folder.rglob("*") if path.is_file())

@@ -68,8 +68,8 @@ def training(history: Sequence[Mapping[str, float | None]], *, name: str) -> str
                 points = [entry[f"{part}_{what}"] for entry in history]
                 if None not in points:
                     epochs = np.arange(1, len(points) + 1)
-                    marks = {"marker": "o", "markersize": 3, "linewidth": 1.8}
-                    axes.plot(epochs, points, dashes, color=colour, label=part, **marks)
+                    (line,) = axes.plot(epochs, points, dashes, color=colour, label=part)
+                    line.set(marker="o", markersize=3, linewidth=1.8)
             axes.set_title(what.capitalize())
         above.set_ylim(bottom=0)
         above.legend()
@@ -104,8 +104,8 @@ def raster(
         below = figure.add_subplot(grid[1, :])
         winner = int(voltages[-1].argmax())
         for k, line in enumerate(voltages.T):
-            style = {"color": ORANGE, "linewidth": 2.4} if k == winner else {"color": MUTED}
-            below.plot(line, **{"linewidth": 1, **style})
+            wins = k == winner
+            below.plot(line, color=ORANGE if wins else MUTED, linewidth=2.4 if wins else 1)
         below.text(0.02, 0.95, f"class {winner}", color=ORANGE, transform=below.transAxes, va="top")
         below.set(title="Output voltages by class", xlabel="time step", xlim=(-0.5, steps - 0.5))
         for axes in (above, below):
@@ -123,9 +123,7 @@ def _picture(axes: Any, picture: NDArray[Any]) -> None:
     axes.axis("off")
 
 
-def agreement(
-    wanted: NDArray[Any], got: NDArray[Any], *, name: str, frames: int = CLOUD
-) -> str:
+def agreement(wanted: NDArray[Any], got: NDArray[Any], *, name: str, frames: int = CLOUD) -> str:
     """Logits in floating point against those of the integers.
 
     Parameters
@@ -147,9 +145,9 @@ def agreement(
             (np.flatnonzero(differ), ORANGE, "another class"),
         ):
             if len(rows):
-                points = {"linestyle": "", "marker": "o", "markersize": 2.6, "alpha": 0.6}
                 x, y = wanted[rows].ravel(), got[rows].ravel()
-                axes.plot(x, y, color=colour, markeredgewidth=0, label=label, **points)
+                (points,) = axes.plot(x, y, "o", color=colour, label=label)
+                points.set(markersize=2.6, markeredgewidth=0, alpha=0.6)
         axes.set(xlabel="float logit", ylabel="integer logit, as a value")
         axes.legend(markerscale=2.5)
         return _svg(figure, name, "Integer logits against float logits, and the line of equality")
@@ -169,8 +167,9 @@ def confusion(labels: NDArray[Any], classes: NDArray[Any], *, name: str) -> str:
                 continue
             right, share = row == column, float(shares[row, column])
             # A single mistake must still be seen.
-            cell = {"color": BLUE, "alpha": share} if right else {"color": ORANGE, "alpha": 0.45}
-            axes.add_patch(Rectangle((column - 0.47, row - 0.47), 0.94, 0.94, lw=0, **cell))
+            colour, alpha = (BLUE, share) if right else (ORANGE, 0.45)
+            place = column - 0.47, row - 0.47
+            axes.add_patch(Rectangle(place, 0.94, 0.94, color=colour, alpha=alpha, lw=0))
             ink = SURFACE if right and share > 0.5 else INK
             axes.text(column, row, str(count), color=ink, ha="center", va="center")
         axes.set(xlim=(-0.5, size - 0.5), ylim=(size - 0.5, -0.5), aspect="equal")
@@ -205,7 +204,9 @@ def _svg(figure: Figure, name: str, label: str) -> str:
     text = buffer.getvalue()
     text = text[text.index("<svg") :].strip()
     text = re.sub(r"<metadata>.*?</metadata>|<defs>\s*<style.*?</defs>", "", text, flags=re.DOTALL)
-    text = re.sub(r'<svg [^>]*?(viewBox="[^"]*")[^>]*>', rf'<svg role="img" aria-label="{label}" \1>', text)
+    text = re.sub(
+        r'<svg [^>]*?(viewBox="[^"]*")[^>]*>', rf'<svg role="img" aria-label="{label}" \1>', text
+    )
     text = re.sub(r'( id="|href="#|url\(#)', rf"\g<1>{name}-", text).replace("xlink:href", "href")
     for drawn, shown in COLOURS.items():
         text = text.replace(drawn, shown)

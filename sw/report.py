@@ -25,6 +25,8 @@ NETWORKS = ("relu", "lif")
 """Parts of a summary."""
 EXTRA = {"jinja2": "jinja2", "matplotlib": "matplotlib", "sklearn": "scikit-learn"}
 """Modules of the demo extra, and what installs them."""
+MISSING = "-"
+"""What stands for no value."""
 RESOURCES = ("lut", "ff", "bram", "dsp")
 SUMMARY, ARRAYS, REPORT = "summary.json", "report.npz", "report.html"
 """Files of a demo's folder."""
@@ -147,7 +149,7 @@ def percent(share: float | None, digits: int = 1) -> str:
     ('97.8 %', '99.99 %', '100 %')
     """
     if share is None:
-        return "–"
+        return MISSING
     if share in (0, 1):
         return f"{100 * share:.0f} %"
     text = f"{100 * share:.{digits}f}"
@@ -157,11 +159,11 @@ def percent(share: float | None, digits: int = 1) -> str:
 def duration(seconds: float | None) -> str:
     """Seconds with the unit that suits.
 
-    >>> duration(0.00123), duration(75.0), duration(None)
-    ('1.23 ms', '75 s', '–')
+    >>> duration(0.00123), duration(75.0)
+    ('1.23 ms', '75 s')
     """
     if seconds is None:
-        return "–"
+        return MISSING
     for factor, unit in ((1, "s"), (1e3, "ms")):
         if seconds * factor >= 1:
             return f"{seconds * factor:.3g} {unit}" if seconds < 1e3 else f"{seconds:.0f} s"
@@ -171,12 +173,12 @@ def duration(seconds: float | None) -> str:
 def number(value: float | None) -> str:
     """A count with thousands apart, or a measurement with few digits.
 
-    >>> number(12345), number(81.4567), number(None)
-    ('12,345', '81.46', '–')
+    >>> number(12345), number(81.4567)
+    ('12,345', '81.46')
     """
     if value is None:
-        return "–"
-    return f"{value:,}" if isinstance(value, int) or float(value).is_integer() else f"{value:.4g}"
+        return MISSING
+    return f"{value:,.0f}" if float(value).is_integer() else f"{value:.4g}"
 
 
 def size(count: int | None) -> str:
@@ -186,5 +188,5 @@ def size(count: int | None) -> str:
     '1.9 MB'
     """
     if count is None:
-        return "–"
+        return MISSING
     return f"{count / 1e6:.1f} MB" if count >= 1e6 else f"{count / 1e3:.1f} kB"

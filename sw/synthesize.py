@@ -80,8 +80,8 @@ def synthesize(
     """Make the bitstream of a build for the ULX3S, or count the cells of one for the PYNQ-Z2.
 
     Logs go to the build folder (``yosys.log``, ``nextpnr.log``, ``ecppack.log``), reports and
-    bitstream to its folder ``synthesis``, the facts to ``synthesis.json``. An interrupted run leaves
-    the results before it as they were.
+    bitstream to its folder ``synthesis``, the facts to ``synthesis.json``. An interrupted run
+    leaves the results before it as they were.
 
     Parameters
     ----------
@@ -105,7 +105,7 @@ def synthesize(
     work = Path(tempfile.mkdtemp(prefix=f".{FOLDER}.", dir=build.folder))
     try:
         work.chmod(0o755)
-        if build.board is ULX3S:
+        if build.board.name == ULX3S.name:
             report = _place(build, work, seed, told)
             label, fmax, used = PLACED, report.fmax_mhz, report.used
         else:
@@ -113,7 +113,7 @@ def synthesize(
         _replace(build.folder, work)
     finally:
         shutil.rmtree(work, ignore_errors=True)
-    bitstream = build.folder / FOLDER / nextpnr.BITSTREAM if label is PLACED else None
+    bitstream = build.folder / FOLDER / nextpnr.BITSTREAM if label == PLACED else None
     result = Synthesis(
         board=build.board.name,
         label=label,

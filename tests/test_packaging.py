@@ -103,7 +103,7 @@ def test_file_keeps_the_house_rules(path: Path) -> None:
     text = (ROOT / path).read_text()
     lines = text.splitlines()
     assert lines[0] == "# SPDX-License-Identifier: Apache-2.0"
-    assert len(lines) <= 300
+    assert len(lines) <= (450 if path.parts[0] == "tests" else 350)
     assert re.findall(r"#\s*(?:noqa|type:\s*ignore)\b.*", text) == []
     assert path.parts[0] != "hw" or "from __future__ import annotations" not in text
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 import pytest
-
 from programs import mlp
+
 from spikewright.hw.accelerator import Accelerator
 from spikewright.hw.estimate import Estimate, block_rams, estimate
 from spikewright.hw.verilog import to_rtlil

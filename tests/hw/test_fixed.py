@@ -73,8 +73,9 @@ def test_rounding_in_two_halves(fmt: QFormat, shift: int) -> None:
 @pytest.mark.parametrize("fmt", FORMATS, ids=str)
 def test_minus_rounded(fmt: QFormat, shift: int, value: int) -> None:
     codes = codes_of(fmt)
-    want = (value - fixed.round_half_up(codes, shift)).tolist()
-    got = evaluate(fmt, lambda _, code: minus_rounded(C(value, signed(8)), code, shift), codes.tolist())
+    want = [value - amount for amount in fixed.round_half_up(codes, shift).tolist()]
+    base = C(value, signed(8))
+    got = evaluate(fmt, lambda _, code: minus_rounded(base, code, shift), codes.tolist())
     assert got == want
 
 

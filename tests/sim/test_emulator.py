@@ -17,9 +17,9 @@ from spikewright.sim import golden, plan
 from spikewright.sim.emulator import Emulator
 from spikewright.sim.errors import DataError, FormatError, ProgramError
 from spikewright.sim.fixed import QFormat
-from spikewright.sim.ports import Port, Rate
+from spikewright.sim.ports import SPIKE, Port, Rate
 from spikewright.sim.primitive import Codes, Ports, Primitive, State, Tensors
-from spikewright.sim.primitives import Delay, Elementwise, Hold, Leaky, Lif, Requantize
+from spikewright.sim.primitives import Count, Delay, Elementwise, Hold, Leaky, Lif, Requantize
 from spikewright.sim.program import Input, Node, Program
 
 U8 = QFormat(width=8, signed=False)
@@ -134,6 +134,12 @@ class _Total(Primitive):
     ) -> tuple[State, tuple[Codes, ...]]:
         total = state["sum"] + inputs[0]
         return {"sum": total}, (total,)
+
+
+def test_counts_go_beyond_a_block() -> None:
+    program = simple(Node("count", Count(size=3, steps=600), ("x",)), fmt=SPIKE, steps=600)
+    inputs = {"x": np.ones((2, 600, 3), np.uint8)}
+    assert Emulator(program).run(inputs)["y"].tolist() == [[600] * 3] * 2
 
 
 def test_an_unknown_primitive_runs_its_own_step() -> None:

@@ -84,10 +84,13 @@ def recurrent(
 
 
 def assert_same(
-    program: Program, inputs: dict[str, np.ndarray], references: tuple[str, ...]
+    program: Program,
+    inputs: dict[str, np.ndarray],
+    references: tuple[str, ...],
+    engine: str = "Numba",
 ) -> None:
     streams = golden.run(program, inputs)
-    found = Emulator(program, engine="Numba").trace(inputs, references)
+    found = Emulator(program, engine=engine).trace(inputs, references)
     for reference in references:
         wanted = streams[program.resolve(reference)]
         np.testing.assert_array_equal(found[reference], wanted, err_msg=reference, strict=True)
@@ -119,6 +122,30 @@ def test_spikes_add_rows(size: int, width: int) -> None:
     inputs = random_codes(program, 3, 30, 0)
     assert_same(program, inputs, ("count",))
     assert golden.run(program, inputs)["lif.spike"].mean() > 0.1
+
+
+@pytest.mark.parametrize("width", [8, 9, 12, 16])
+def test_one_frame_gathers_rows_without_numba(width: int) -> None:
+    program = recurrent(300, steps=30, weight_width=width)
+    assert_same(program, random_codes(program, 1, 30, 0), ("count", "matvec"), "NumPy")
+
+
+@pytest.mark.usefixtures("numba")
+def test_what_only_a_later_step_reads_is_kept() -> None:
+    fmt = QFormat(width=8)
+    total = Elementwise(size=3, a=fmt, b=fmt)
+    program = Program(
+        inputs={"x": Input(Port(size=3, format=fmt), Rate.STEP)},
+        nodes=(
+            Node("sum", total, ("x", "past")),
+            Node("narrow", Requantize(size=3, input=total.output, output=fmt), ("sum",)),
+            Node("past", Delay(size=3, format=fmt, steps=2), ("narrow",)),
+        ),
+        outputs={"y": "sum"},
+        tensors={},
+        steps=6,
+    )
+    assert_same(program, random_codes(program, 2, 6, 0), ("sum",))
 
 
 @pytest.mark.usefixtures("numba")

@@ -3,12 +3,14 @@
 
 import json
 import re
+import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-
-import spikewright.generate
 from programs import dense, mlp, per_frame, program
+
+from spikewright.boards.board import BOARDS, ULX3S, Resources
 from spikewright.build import MANIFEST
 from spikewright.generate import Build, generate, load_build
 from spikewright.hw.accelerator import Accelerator
@@ -36,9 +38,10 @@ def test_build_comes_back_as_it_was_written(build: Build) -> None:
     assert again.lanes == {"fc1": 2, "relu": 2, "fc2": 2, "argmax": 1}
     assert again.board.name == "ulx3s"
     assert again.clock_mhz == 80.0
-    assert again.verilog == to_verilog(Accelerator(SMALL, 2))
+    accelerator = Accelerator(SMALL, 2)
+    assert again.verilog == to_verilog(accelerator)
     facts = again.facts()
-    assert facts["structure_hash"] == f"{Accelerator(SMALL, 2).structure_hash:016x}"
+    assert facts["structure_hash"] == f"{accelerator.structure_hash:016x}"
     assert facts["program_hash"] == f"{SMALL.program_hash:016x}"
     assert facts["files"] == ["program.spk", "spikewright.v", "top.il", "top.lpf"]
     assert facts == json.loads(json.dumps(facts))
@@ -71,7 +74,7 @@ def test_interrupted_run_leaves_the_older_build(
     def interrupted(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(spikewright.generate, "file_digest", interrupted)
+    monkeypatch.setattr(sys.modules[generate.__module__], "file_digest", interrupted)
     with pytest.raises(KeyboardInterrupt):
         generate(mlp((5, 3, 2)), folder=build.folder)
     assert load_build(build.folder).manifest == build.manifest
@@ -113,24 +116,32 @@ def test_targets(tmp_path: Path) -> None:
         generate(SMALL, target="largest", lanes=2, folder=tmp_path / "c")
 
 
-def test_largest_stops_at_the_part(tmp_path: Path) -> None:
-    build = generate(wide(300, 2, 8), target="largest", folder=tmp_path / "build")
-    assert build.lanes == {"fc": 156}
+def test_largest_stops_at_the_part(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    part = Resources(lut=100, ff=100, bram=208, dsp=4)
+    monkeypatch.setitem(BOARDS, "ulx3s", replace(ULX3S, resources=part))
+    build = generate(mlp((4, 9, 2)), target="largest", folder=tmp_path / "build")
+    assert build.lanes == {"fc1": 2, "relu": 2, "fc2": 2, "argmax": 1}
 
 
-def test_programs_too_large_for_the_part(tmp_path: Path) -> None:
+def test_programs_too_large_for_the_part(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    part = Resources(lut=100, ff=100, bram=1, dsp=4)
+    monkeypatch.setitem(BOARDS, "ulx3s", replace(ULX3S, resources=part))
     with pytest.raises(
         BoardError,
-        match=r"^Program on these lanes needs about 200 multipliers, and the Radiona ULX3S-85F has "
-        r"156: choose fewer lanes$",
+        match=r"^Program on these lanes needs about 5 multipliers, and the Radiona ULX3S-85F has 4: "
+        r"choose fewer lanes$",
     ):
-        generate(wide(200, 2, 8), lanes=200, folder=tmp_path / "build")
+        generate(SMALL, folder=tmp_path / "build")
     with pytest.raises(
         BoardError,
-        match=r"^Program needs about 257 block RAMs of 18 kbit, and the Radiona ULX3S-85F has 208: "
+        match=r"^Program needs about 9 block RAMs of 18 kbit, and the Radiona ULX3S-85F has 1: "
         r"choose a smaller network or fewer weight bits$",
     ):
-        generate(wide(128, 2048, 16), folder=tmp_path / "build")
+        generate(wide(4, 2048, 16), folder=tmp_path / "build")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_clocks_the_board_cannot_make(tmp_path: Path) -> None:
     with pytest.raises(
         BoardError,
         match=r"^Clock of the Radiona ULX3S-85F must be between 10 and 400 MHz, not 500$",
@@ -165,8 +176,8 @@ def test_folders_that_are_no_builds(tmp_path: Path) -> None:
     (tmp_path / MANIFEST).write_text('{"format_version": 2}')
     with pytest.raises(
         FileError,
-        match=rf"^Build {re.escape(str(tmp_path))} has format version 2, and this Spikewright reads "
-        r"version 1: upgrade Spikewright or generate again$",
+        match=rf"^Build {re.escape(str(tmp_path))} has format version 2, and this Spikewright "
+        r"reads version 1: upgrade Spikewright or generate again$",
     ):
         load_build(tmp_path)
 
