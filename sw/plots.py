@@ -51,7 +51,7 @@ STYLE = {
     "legend.labelcolor": INK,
 }
 
-WIDTH = 4.4
+WIDTH = 3.9
 """Of every figure, in inches: about a phone's, so that text stays as large as the page's."""
 
 CLOUD = 100
@@ -108,8 +108,8 @@ def raster(
             below.plot(line, color=ORANGE if wins else MUTED, linewidth=2.4 if wins else 1)
         below.text(0.02, 0.95, f"class {winner}", color=ORANGE, transform=below.transAxes, va="top")
         below.set(title="Output voltages by class", xlabel="time step", xlim=(-0.5, steps - 0.5))
-        for axes in (above, below):
-            axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        for axes, ticks in ((above, 5), (below, 10)):
+            axes.xaxis.set_major_locator(MaxNLocator(ticks, integer=True))
         return _svg(figure, name, "A digit, the spikes it causes and the voltages of the outputs")
 
 

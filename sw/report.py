@@ -164,6 +164,8 @@ def duration(seconds: float | None) -> str:
     """
     if seconds is None:
         return MISSING
+    if seconds == 0:
+        return "0 s"
     for factor, unit in ((1, "s"), (1e3, "ms")):
         if seconds * factor >= 1:
             return f"{seconds * factor:.3g} {unit}" if seconds < 1e3 else f"{seconds:.0f} s"
@@ -178,7 +180,8 @@ def number(value: float | None) -> str:
     """
     if value is None:
         return MISSING
-    return f"{value:,.0f}" if float(value).is_integer() else f"{value:.4g}"
+    whole = abs(value) >= 1000 or float(value).is_integer()
+    return f"{value:,.0f}" if whole else f"{value:.4g}"
 
 
 def size(count: int | None) -> str:

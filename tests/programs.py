@@ -1,158 +1,38 @@
 # SPDX-License-Identifier: Apache-2.0
 """Small whole programs of every shape, with random tensors, for the tests of what runs programs."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 import numpy as np
+from dense_programs import channel_shifts, mlp, shared_weights, wide
+from program_parts import (
+    CURRENT,
+    LIF_TENSORS,
+    MEMBRANE,
+    dense,
+    neurons,
+    per_frame,
+    per_step,
+    program,
+    spiking,
+    to_current,
+)
 
 from spikewright.sim.fixed import QFormat
-from spikewright.sim.ports import SPIKE, Kind, Port, Rate
+from spikewright.sim.ports import SPIKE, Kind, Rate
 from spikewright.sim.primitive import Codes, Primitive
 from spikewright.sim.primitives import (
     Count,
     Delay,
     Elementwise,
-    EventMatVec,
     Extremum,
     Hold,
     Last,
     Leaky,
-    Lif,
-    MatVec,
     Requantize,
     Route,
 )
-from spikewright.sim.program import Input, Node, Program
-
-PIXEL = QFormat(width=8, frac=8, signed=False)
-WEIGHT = QFormat(width=8, frac=7)
-CURRENT = QFormat(width=18, frac=14)
-MEMBRANE = QFormat(width=20, frac=14)
-
-
-def program(
-    inputs: Mapping[str, Input],
-    nodes: Mapping[str, tuple[Primitive, tuple[str, ...]]],
-    outputs: Mapping[str, str],
-    *,
-    steps: int | None = 1,
-    tensors: Mapping[str, list[int]] | None = None,
-    seed: int = 0,
-) -> Program:
-    """Program whose tensors are random but for those given."""
-    rng = np.random.default_rng(seed)
-    codes: dict[str, Codes] = {}
-    for primitive, _ in nodes.values():
-        for name, spec in primitive.tensors().items():
-            if tensors and name in tensors:
-                codes[name] = np.broadcast_to(tensors[name], spec.shape).astype(np.int64)
-            elif name not in codes:
-                codes[name] = rng.integers(
-                    spec.format.lo, spec.format.hi, spec.shape, endpoint=True
-                )
-    return Program(
-        inputs=inputs,
-        nodes=tuple(Node(name, primitive, given) for name, (primitive, given) in nodes.items()),
-        outputs=outputs,
-        tensors=codes,
-        steps=steps,
-    )
-
-
-def per_frame(size: int, fmt: QFormat = PIXEL) -> Input:
-    return Input(Port(size=size, format=fmt), Rate.FRAME)
-
-
-def per_step(size: int, fmt: QFormat = PIXEL, kind: Kind = Kind.DENSE) -> Input:
-    return Input(Port(size=size, format=fmt, kind=kind), Rate.STEP)
-
-
-def dense(name: str, rows: int, columns: int, x: QFormat = PIXEL, w: QFormat = WEIGHT) -> MatVec:
-    return MatVec(
-        rows=rows,
-        columns=columns,
-        input=x,
-        weight_format=w,
-        weight=f"{name}.weight",
-        bias=f"{name}.bias",
-        bias_width=min(20, x.width + w.width + 4),
-    )
-
-
-def spiking(name: str, rows: int, columns: int) -> EventMatVec:
-    return EventMatVec(
-        rows=rows,
-        columns=columns,
-        weight_format=WEIGHT,
-        weight=f"{name}.weight",
-        bias=f"{name}.bias",
-        bias_width=9,
-    )
-
-
-def to_current(size: int, x: QFormat) -> Requantize:
-    return Requantize(size=size, input=x, output=CURRENT)
-
-
-def neurons(size: int, **options: object) -> Lif:
-    fields = {"leak": "leak", "threshold": "threshold", **options}
-    return Lif(size=size, input=CURRENT, membrane=MEMBRANE, **fields)
-
-
-LIF_TENSORS = {"leak": [3196], "threshold": [16384]}
-
-
-def mlp(sizes: tuple[int, int, int] = (20, 9, 4), seed: int = 0) -> Program:
-    """Dense, ReLU, dense, argmax; the logits are an output too."""
-    n, h, c = sizes
-    fc1 = dense("fc1", h, n)
-    act = QFormat(width=8, frac=5, signed=False)
-    fc2 = dense("fc2", c, h, act)
-    return program(
-        {"x": per_frame(n)},
-        {
-            "fc1": (fc1, ("x",)),
-            "relu": (Requantize(size=h, input=fc1.accumulator, output=act), ("fc1",)),
-            "fc2": (fc2, ("relu",)),
-            "argmax": (Extremum(size=c, input=fc2.accumulator), ("fc2",)),
-        },
-        {"logits": "fc2", "class": "argmax"},
-        seed=seed,
-    )
-
-
-def channel_shifts(seed: int = 0) -> Program:
-    """A product whose rows have shifts of their own, then an argmin."""
-    fc = dense("fc", 7, 5, QFormat(width=6))
-    out = QFormat(width=6, frac=5)
-    shifts = Requantize(size=7, input=fc.accumulator, output=out, shift="shift")
-    return program(
-        {"x": per_frame(5, QFormat(width=6))},
-        {
-            "fc": (fc, ("x",)),
-            "scale": (shifts, ("fc",)),
-            "argmin": (Extremum(size=7, input=out, largest=False), ("scale",)),
-        },
-        {"class": "argmin", "scaled": "scale"},
-        seed=seed,
-    )
-
-
-def wide(seed: int = 0) -> Program:
-    """16-bit weights and codes: accumulators of more than 32 bits."""
-    fmt = QFormat(width=16, frac=8)
-    fc1 = dense("fc1", 6, 11, fmt, QFormat(width=16, frac=15))
-    fc2 = dense("fc2", 3, 6, fc1.accumulator, QFormat(width=16, frac=15))
-    return program(
-        {"x": per_frame(11, fmt)},
-        {
-            "fc1": (fc1, ("x",)),
-            "fc2": (fc2, ("fc1",)),
-            "argmax": (Extremum(size=3, input=fc2.accumulator), ("fc2",)),
-        },
-        {"hidden": "fc1", "logits": "fc2", "class": "argmax"},
-        seed=seed,
-    )
+from spikewright.sim.program import Program
 
 
 def _lif_layers(steps: int, sizes: tuple[int, int, int]) -> dict[str, tuple[Primitive, tuple]]:
@@ -362,18 +242,6 @@ def paired_inputs(steps: int | None = 3, seed: int = 0) -> Program:
         },
         {"y": "both"},
         steps=steps,
-        seed=seed,
-    )
-
-
-def shared_weights(seed: int = 0) -> Program:
-    """Two products with the same weights."""
-    fmt = QFormat(width=6)
-    product = MatVec(rows=7, columns=3, input=fmt, weight_format=fmt, weight="w")
-    return program(
-        {"x": per_frame(3, fmt)},
-        {"one": (product, ("x",)), "two": (product, ("x",))},
-        {"one": "one", "two": "two"},
         seed=seed,
     )
 

@@ -56,7 +56,7 @@ def test_top_has_the_pins_of_the_constraints() -> None:
     assert len(set(ULX3S.pins.values())) == len(ULX3S.pins)
     assert 'FREQUENCY PORT "clk_25mhz" 25 MHZ;' in constraints()
     rtlil = top_rtlil(100)
-    top = rtlil[rtlil.index("module \\top\n") :]
+    top = rtlil[rtlil.index("module \\top\n") :].partition("\nend\n")[0]
     ports = re.findall(r"^\s+wire(?: width \d+)? (?:in|out)put \d+ +\\(\S+)$", top, re.MULTILINE)
     assert set(ports) == set(ULX3S.pins)
     assert len(re.findall(r"cell \\spikewright ", top)) == 1

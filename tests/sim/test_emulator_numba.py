@@ -130,6 +130,22 @@ def test_one_frame_gathers_rows_without_numba(width: int) -> None:
     assert_same(program, random_codes(program, 1, 30, 0), ("count", "matvec"), "NumPy")
 
 
+@pytest.mark.parametrize("fired", [0, 1, 5, 64])
+def test_gathered_rows_stay_exact(fired: int) -> None:
+    """One frame of one step: rows that 16 bits hold, and whose sum they do not."""
+    weight = QFormat(width=15)
+    matvec = EventMatVec(rows=2, columns=64, weight_format=weight, weight="w", bias="b")
+    program = Program(
+        inputs={"x": Input(Port(size=64, format=SPIKE), Rate.FRAME)},
+        nodes=(Node("matvec", matvec, ("x",)),),
+        outputs={"y": "matvec"},
+        tensors={"w": np.full((2, 64), weight.hi), "b": np.array([3, -3])},
+    )
+    spikes = (np.arange(64) < fired).astype(np.uint8)[None]
+    wanted = fired * weight.hi
+    assert Emulator(program).run({"x": spikes})["y"].tolist() == [[wanted + 3, wanted - 3]]
+
+
 @pytest.mark.usefixtures("numba")
 def test_what_only_a_later_step_reads_is_kept() -> None:
     fmt = QFormat(width=8)

@@ -134,7 +134,7 @@ def test_programs_too_large_for_the_part(tmp_path: Path, monkeypatch: pytest.Mon
         generate(SMALL, folder=tmp_path / "build")
     with pytest.raises(
         BoardError,
-        match=r"^Program needs about 9 block RAMs of 18 kbit, and the Radiona ULX3S-85F has 1: "
+        match=r"^Program needs about 12 block RAMs of 18 kbit, and the Radiona ULX3S-85F has 1: "
         r"choose a smaller network or fewer weight bits$",
     ):
         generate(wide(4, 2048, 16), folder=tmp_path / "build")
