@@ -10,15 +10,15 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 
 from spikewright.sim import golden
+from spikewright.sim.emulation.kernels import Array
+from spikewright.sim.emulation.plan import Plan
+from spikewright.sim.emulation.schedule import Schedule
 from spikewright.sim.errors import DataError, ProgramError, ToolError
-from spikewright.sim.kernels import Array
 from spikewright.sim.leaky import Leaky
 from spikewright.sim.lif import Lif
-from spikewright.sim.plan import Plan
 from spikewright.sim.primitive import Codes, check_choice
 from spikewright.sim.program import Program
 from spikewright.sim.requantize import Requantize
-from spikewright.sim.schedule import Schedule
 
 PATIENCE = 1.0
 """Seconds of work in NumPy after which compiling is worth while."""

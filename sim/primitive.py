@@ -127,8 +127,7 @@ def tensor_table(what: str, *specs: tuple[str | None, TensorSpec]) -> dict[str, 
     for name, spec in specs:
         if name is not None and table.setdefault(name, spec) != spec:
             raise FormatError(
-                f"{what} tensor {name} must have one shape and format, "
-                f"not {table[name]} and {spec}"
+                f"{what} tensor {name} must have one shape and format, not {table[name]} and {spec}"
             )
     return table
 

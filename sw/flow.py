@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from spikewright.boards.board import BOARDS
+from spikewright.build import Build, load_build
 from spikewright.cost import compare
 from spikewright.data import Dataset
-from spikewright.build import Build, load_build
 from spikewright.generate import generate as generate_build
 from spikewright.learn.backprop import fit
 from spikewright.network import Network

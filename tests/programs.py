@@ -35,7 +35,7 @@ from spikewright.sim.primitives import (
 from spikewright.sim.program import Program
 
 
-def _lif_layers(steps: int, sizes: tuple[int, int, int]) -> dict[str, tuple[Primitive, tuple]]:
+def _lif_layers(sizes: tuple[int, int, int]) -> dict[str, tuple[Primitive, tuple]]:
     n, h, c = sizes
     fc1, fc2 = dense("fc1", h, n), spiking("fc2", c, h)
     return {
@@ -54,7 +54,7 @@ def lif_count(sizes: tuple[int, int, int] = (13, 9, 3), steps: int = 7, seed: in
     return program(
         {"x": per_frame(sizes[0])},
         {
-            **_lif_layers(steps, sizes),
+            **_lif_layers(sizes),
             "lif2": (
                 neurons(sizes[2], refractory=2, reset="value", reset_tensor="reset"),
                 ("cur2",),
@@ -77,7 +77,7 @@ def lif_membrane(
     return program(
         {"x": per_frame(sizes[0])},
         {
-            **_lif_layers(steps, sizes),
+            **_lif_layers(sizes),
             "out": (Leaky(size=c, input=CURRENT, membrane=MEMBRANE, leak="leak"), ("cur2",)),
             "last": (Last(size=c, format=MEMBRANE), ("out",)),
             "argmax": (Extremum(size=c, input=MEMBRANE), ("last",)),

@@ -2,6 +2,7 @@
 """Frames and packets of a whole accelerator, and how it recovers."""
 
 import numpy as np
+import program_parts
 import programs
 import pytest
 from bench import machine
@@ -11,6 +12,7 @@ from spikewright.hw.accelerator import Accelerator
 from spikewright.sim import golden, packets
 from spikewright.sim.engine import Engine
 from spikewright.sim.primitive import Codes
+from spikewright.sim.primitives import Route
 from spikewright.sim.program import Program
 from spikewright.sim.registers import mask
 
@@ -211,10 +213,9 @@ def test_a_stream_runs_on_between_packets() -> None:
 
 
 def test_there_are_at_most_64_layers() -> None:
-    fmt = programs.PIXEL
+    fmt = program_parts.PIXEL
     nodes = {
-        f"r{k}": (programs.Route(sizes=(1,), format=fmt), (f"r{k - 1}" if k else "x",))
-        for k in range(65)
+        f"r{k}": (Route(sizes=(1,), format=fmt), (f"r{k - 1}" if k else "x",)) for k in range(65)
     }
-    program = programs.program({"x": programs.per_frame(1)}, nodes, {"y": "r64"})
+    program = program_parts.program({"x": program_parts.per_frame(1)}, nodes, {"y": "r64"})
     assert refusal(Accelerator, program) == "Accelerator must have at most 64 layers, not 65"

@@ -13,7 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from random_program import Draw, random_codes
 
-from spikewright.sim import golden, plan
+from spikewright.sim import golden
+from spikewright.sim.emulation import plan
 from spikewright.sim.emulator import Emulator
 from spikewright.sim.errors import DataError, FormatError, ProgramError
 from spikewright.sim.fixed import QFormat

@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 from random_program import Draw, random_codes
 
 from spikewright.sim import golden
+from spikewright.sim.emulation.exact import Leak, Range, exact_type, ranges, settle, sums_range
+from spikewright.sim.emulation.plan import Plan
 from spikewright.sim.emulator import Emulator
-from spikewright.sim.exact import Leak, Range, exact_type, ranges, settle, sums_range
 from spikewright.sim.fixed import QFormat, round_half_up
 from spikewright.sim.leaky import leak
-from spikewright.sim.plan import Plan
 from spikewright.sim.ports import Port, Rate
 from spikewright.sim.primitives import MatVec, Requantize
 from spikewright.sim.program import Input, Node, Program

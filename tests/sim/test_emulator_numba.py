@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 from random_program import Draw, random_codes
 
-from spikewright.sim import compiled, golden
 from spikewright.sim import emulator as emulator_module
+from spikewright.sim import golden
+from spikewright.sim.emulation import compiled
 from spikewright.sim.emulator import Emulator
 from spikewright.sim.errors import ToolError
 from spikewright.sim.fixed import QFormat

@@ -4,6 +4,7 @@
 from typing import Any
 
 import numpy as np
+import program_parts
 import programs
 import pytest
 
@@ -239,9 +240,9 @@ def test_rates_and_layers() -> None:
     assert made.layers == ("lif1.spike", "lif2.spike", "count.n", "argmax.index")
     assert programs.voltages().layers == ("lif.spike", "lif.v", "sum.y")
     unread = make(
-        ("lif", programs.neurons(2), ("x",)),
-        ("last", Last(size=2, format=programs.CURRENT), ("x",)),
-        inputs={"x": programs.per_step(2, programs.CURRENT)},
+        ("lif", program_parts.neurons(2), ("x",)),
+        ("last", Last(size=2, format=program_parts.CURRENT), ("x",)),
+        inputs={"x": program_parts.per_step(2, program_parts.CURRENT)},
         tensors={"leak": np.array([1]), "threshold": np.array([1])},
     )
     assert unread.layers == ("last.y",)

@@ -223,4 +223,9 @@ def test_units_suit():
         *("2 µs", "12.3 ms", "61.4 s", "4000 s")
     ]
     assert [report.size(n) for n in (None, 700, 2_500_000)] == ["-", "0.7 kB", "2.5 MB"]
-    assert [report.number(n) for n in (None, 1234, 128.0, 91.2345)] == ["-", "1,234", "128", "91.23"]
+    assert [report.number(n) for n in (None, 1234, 128.0, 91.2345)] == [
+        "-",
+        "1,234",
+        "128",
+        "91.23",
+    ]

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from spikewright.sim.count import Count
 from spikewright.sim.elementwise import Elementwise
-from spikewright.sim.exact import (
+from spikewright.sim.emulation.exact import (
     INT64,
     Range,
     exact_type,

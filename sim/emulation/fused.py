@@ -6,10 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from spikewright.sim.compiled import Text
 from spikewright.sim.elementwise import Elementwise
-from spikewright.sim.event_matvec import EventMatVec
-from spikewright.sim.exact import (
+from spikewright.sim.emulation.compiled import Text
+from spikewright.sim.emulation.exact import (
     INT64,
     Leak,
     Range,
@@ -19,6 +18,7 @@ from spikewright.sim.exact import (
     requantized,
     tensor_range,
 )
+from spikewright.sim.event_matvec import EventMatVec
 from spikewright.sim.leaky import Leaky
 from spikewright.sim.lif import Lif
 from spikewright.sim.matvec import MatVec

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from spikewright.sim.compiled import Text, compile_module
-from spikewright.sim.exact import Range
-from spikewright.sim.fused import WRITERS, Writer, integer_type
-from spikewright.sim.kernels import BOOL, Array, Call, Kernel, Site
+from spikewright.sim.emulation.compiled import Text, compile_module
+from spikewright.sim.emulation.exact import Range
+from spikewright.sim.emulation.fused import WRITERS, Writer, integer_type
+from spikewright.sim.emulation.kernels import BOOL, Array, Call, Kernel, Site
 from spikewright.sim.matvec import MatVec
 from spikewright.sim.ports import SPIKE
 from spikewright.sim.program import Node, Program

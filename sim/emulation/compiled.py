@@ -20,7 +20,7 @@ from spikewright.sim.primitive import Codes
 
 Row: TypeAlias = NDArray[Any]
 
-HEADER = '''"""Made by spikewright.sim.compiled; it may be deleted."""
+HEADER = '''"""Made by spikewright.sim.emulation.compiled; it may be deleted."""
 
 import numba
 import numpy as np

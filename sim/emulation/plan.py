@@ -6,10 +6,8 @@ from collections.abc import Iterator, Mapping
 from spikewright.sim.count import Count
 from spikewright.sim.delay import Delay
 from spikewright.sim.elementwise import Elementwise
-from spikewright.sim.event_matvec import EventMatVec
-from spikewright.sim.exact import ranges
-from spikewright.sim.hold import Hold
-from spikewright.sim.kernels import (
+from spikewright.sim.emulation.exact import ranges
+from spikewright.sim.emulation.kernels import (
     CountKernel,
     ElementwiseKernel,
     Kernel,
@@ -17,12 +15,14 @@ from spikewright.sim.kernels import (
     RequantizeKernel,
     RouteKernel,
 )
+from spikewright.sim.emulation.loop import Loop, writable
+from spikewright.sim.emulation.membranes import LeakyKernel, LifKernel
+from spikewright.sim.event_matvec import EventMatVec
+from spikewright.sim.hold import Hold
 from spikewright.sim.last import Last
 from spikewright.sim.leaky import Leaky
 from spikewright.sim.lif import Lif
-from spikewright.sim.loop import Loop, writable
 from spikewright.sim.matvec import MatVec
-from spikewright.sim.membranes import LeakyKernel, LifKernel
 from spikewright.sim.ports import Rate
 from spikewright.sim.primitive import Primitive
 from spikewright.sim.program import Node, Program

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from spikewright.sim.exact import exact_type
-from spikewright.sim.kernels import BOOL, Array, Call, Site
+from spikewright.sim.emulation.exact import exact_type
+from spikewright.sim.emulation.kernels import BOOL, Array, Call, Site
+from spikewright.sim.emulation.plan import Plan
 from spikewright.sim.last import Last
-from spikewright.sim.plan import Plan
 from spikewright.sim.ports import SPIKE
 from spikewright.sim.primitive import Codes
 from spikewright.sim.program import Node

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Leaky and Lif as NumPy calls bound beforehand; see :mod:`spikewright.sim.kernels`."""
+"""Leaky and Lif as NumPy calls bound beforehand; see :mod:`spikewright.sim.emulation.kernels`."""
 
 from collections.abc import Iterator, Sequence
 from functools import partial
@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from spikewright.sim.exact import (
+from spikewright.sim.emulation.exact import (
     INT64,
     Leak,
     Range,
@@ -16,7 +16,7 @@ from spikewright.sim.exact import (
     leaky_membrane,
     lif_membrane,
 )
-from spikewright.sim.kernels import BOOL, Array, Call, Kernel, Site, uniform
+from spikewright.sim.emulation.kernels import BOOL, Array, Call, Kernel, Site, uniform
 from spikewright.sim.leaky import Leaky
 from spikewright.sim.lif import Lif
 from spikewright.sim.primitive import Codes, Tensors
