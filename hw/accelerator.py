@@ -118,7 +118,10 @@ class Accelerator(wiring.Component):
             o.tkeep.eq(0xF),
             o.tlast.eq(datapath.o.payload.last & packet_over),
             datapath.o.ready.eq(o.tready),
-            packet_over.eq(in_packet + 1 == bank.frames_per_packet),
+            # At least, not just: the host may lower the number inside a packet.
+            packet_over.eq(
+                (in_packet >= bank.frames_per_packet - 1) & (bank.frames_per_packet != 0)
+            ),
             frame_over.eq(o.tvalid & o.tready & datapath.o.payload.last),
             bank.started.eq(datapath.started),
             bank.finished.eq(frame_over),

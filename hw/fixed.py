@@ -5,6 +5,11 @@ from amaranth import C, Module, Mux, Shape, Signal, Value, ValueLike, signed
 
 from spikewright.sim.fixed import QFormat
 
+MULTIPLIER_BITS = 18
+"""Widest signed operand that one multiplier takes on every part."""
+MOST_ADDITIONS = 6
+"""Most bits that are multiplied by additions and not by a multiplier."""
+
 
 def shape_of(fmt: QFormat) -> Shape:
     """Shape of a signal that holds codes of a format."""
@@ -38,6 +43,23 @@ def halved(value: ValueLike, shift: int) -> Value:
 def rounded(value: ValueLike) -> Value:
     """Drop the one bit below the binary point, rounding half up."""
     return (Value.cast(value) + 1) >> 1
+
+
+def partial_products(value: ValueLike, factor: ValueLike) -> tuple[Value, Value]:
+    """Two addends of ``value * factor``, to be registered before they are added.
+
+    The first takes one multiplier, the second what a wide signed value has below that: few bits in
+    additions, more in a multiplier of their own. Synthesis would add them in the same cycle.
+    """
+    code = Value.cast(value)
+    below = max(0, len(code) - MULTIPLIER_BITS)
+    high = (code[below:].as_signed() * factor) << below if below else code * factor
+    if below > MOST_ADDITIONS:
+        return high, code[:below] * factor
+    low: Value = C(0)
+    for k in range(below):
+        low = low + Mux(code[k], Value.cast(factor) << k, 0)
+    return high, low
 
 
 def minus_rounded(value: ValueLike, amount: ValueLike, shift: int) -> Value:

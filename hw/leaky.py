@@ -6,7 +6,7 @@ from amaranth.build import Platform
 from amaranth.lib import data
 
 from spikewright.hw.component import PrimitiveComponent
-from spikewright.hw.fixed import minus_rounded, saturate, shape_of
+from spikewright.hw.fixed import minus_rounded, partial_products, saturate, shape_of
 from spikewright.hw.state import StatePipeline
 from spikewright.sim.leaky import Leaky as Primitive
 
@@ -53,12 +53,15 @@ class Leaky(PrimitiveComponent):
         for k in lanes:
             v = pipe.state(k)["v"]
             total = v + s1[f"i{k}"]
-            leaked = leaks[k] * total if p.leak_after_input else pipe.scaled(k, "v", leaks[k])
-            s2[f"product{k}"] = leaked
+            leaked = pipe.scaled(k, "v", leaks[k])
+            if p.leak_after_input:
+                leaked = partial_products(total, leaks[k])
+            s2[f"product{k}"], s2[f"rest{k}"] = leaked
             s2[f"total{k}"] = total
         s2 = pipe.next(s2)
+        products = [s2[f"product{k}"] + s2[f"rest{k}"] for k in lanes]
         s3 = pipe.next(
-            {f"v{k}": minus_rounded(s2[f"total{k}"], s2[f"product{k}"], p.leak_frac) for k in lanes}
+            {f"v{k}": minus_rounded(s2[f"total{k}"], products[k], p.leak_frac) for k in lanes}
         )
         new = [saturate(m, s3[f"v{k}"], p.membrane) for k in lanes]
         pipe.write_back([{"v": v} for v in new])

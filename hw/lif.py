@@ -9,7 +9,7 @@ from amaranth.lib import data, stream, wiring
 
 from spikewright.hw.component import PrimitiveComponent
 from spikewright.hw.events import Gather
-from spikewright.hw.fixed import minus_rounded, saturate, shape_of
+from spikewright.hw.fixed import minus_rounded, partial_products, saturate, shape_of
 from spikewright.hw.state import StatePipeline
 from spikewright.sim.lif import Lif as Primitive
 
@@ -102,8 +102,8 @@ class Lif(PrimitiveComponent):
 
 
 _NAMES = (
-    *("v", "spike", "product", "total", "threshold", "reset", "refractory", "held"),
-    *("a", "a_product", "a_step", "subtract"),
+    *("v", "spike", "product", "rest", "total", "threshold", "reset", "refractory", "held"),
+    *("a", "a_product", "a_rest", "a_step", "subtract"),
 )
 """What stages of a neuron may hand on."""
 
@@ -126,11 +126,12 @@ class _Neuron:
             v = Mux(state["pending"], reset, v)
         v = self._named("v_held", v, shape_of(p.membrane))
         total = v + i
-        leaked = leak * (total if p.leak_after_input else v)
+        product, rest = partial_products(total if p.leak_after_input else v, leak)
         if not p.leak_after_input and not p.reset_next:
-            leaked = pipe.scaled(self.k, "v", leak)
+            product, rest = pipe.scaled(self.k, "v", leak)
         values = {
-            "product": leaked,
+            "product": product,
+            "rest": rest,
             "total": total,
             "threshold": self.parameters[p.threshold],
         }
@@ -145,7 +146,7 @@ class _Neuron:
             values["threshold"] = values["threshold"] + a
             values["a"] = a
             adaptation_leak = self.parameters[str(p.adaptation_leak)]
-            values["a_product"] = pipe.scaled(self.k, "a", adaptation_leak)
+            values["a_product"], values["a_rest"] = pipe.scaled(self.k, "a", adaptation_leak)
             values["a_step"] = self.parameters[str(p.adaptation_step)]
             values["subtract"] = self.parameters[p.threshold]
         return self._out(values)
@@ -153,13 +154,14 @@ class _Neuron:
     def integrate(self, stage: dict[str, Value]) -> dict[str, Value]:
         """The leak, or what a refractory neuron holds."""
         p, s = self.p, self._in(stage)
-        v = minus_rounded(s["total"], s.pop("product"), p.leak_frac)
+        v = minus_rounded(s["total"], s.pop("product") + s.pop("rest"), p.leak_frac)
         total = s.pop("total")
         if p.refractory:
             held = s.pop("held") if p.refractory_input == "drop" else total
             v = Mux(s["refractory"] != 0, held, v)
         if p.adaptation is not None:
-            s["a"] = minus_rounded(s["a"], s.pop("a_product"), p.leak_frac)
+            a_product = s.pop("a_product") + s.pop("a_rest")
+            s["a"] = minus_rounded(s["a"], a_product, p.leak_frac)
         return self._out({**s, "v": v})
 
     def fire(self, stage: dict[str, Value]) -> dict[str, Value]:

@@ -19,8 +19,8 @@ class MatVec(PrimitiveComponent):
     """``lanes`` multiply-accumulate units share each element of ``x``; rows come in tiles.
 
     A double buffer plays ``x`` once for each tile of ``lanes`` rows. One vector takes
-    ``columns * ceil(rows / lanes)`` cycles, without a gap between tiles or vectors; latency to
-    the first beat is ``2 * columns + 6``.
+    ``columns * ceil(rows / lanes)`` cycles, without a gap between tiles or vectors (with one
+    column, twice that); latency to the first beat is ``2 * columns + 6``.
 
     Parameters
     ----------

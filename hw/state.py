@@ -8,6 +8,7 @@ from amaranth.lib import data, memory, stream
 from amaranth.lib.wiring import connect, flipped
 
 from spikewright.hw.component import PrimitiveComponent
+from spikewright.hw.fixed import partial_products
 from spikewright.hw.parameters import Parameters
 from spikewright.hw.streams import beats_of
 
@@ -79,13 +80,15 @@ class StatePipeline:
             fields[name] = value
         return fields
 
-    def scaled(self, k: int, name: str, factor: Value) -> Value:
-        """Product of a field of lane ``k``'s state, zero at a frame's start.
+    def scaled(self, k: int, name: str, factor: Value) -> tuple[Value, Value]:
+        """Addends of a product of lane ``k``'s state, zero at a frame's start.
 
-        The flag meets the product and not the state, because multiplying takes long enough.
+        The flag meets the products and not the state, because multiplying takes long enough.
         """
         word = data.View(self.layout, self._read.data)[k]
-        return Mux(self._now["flags"][1], 0, word[name] * factor)
+        first = self._now["flags"][1]
+        high, low = partial_products(word[name], factor)
+        return Mux(first, 0, high), Mux(first, 0, low)
 
     def parameter(self, component: PrimitiveComponent, name: str) -> list[Value]:
         """A neuron parameter of every lane in the first stage."""

@@ -82,7 +82,8 @@ class QFormat:
             raise FormatError(
                 f"{self} holds {self.lo * self.lsb:g} to {self.hi * self.lsb:g}, not {worst:g}"
             )
-        return codes.astype(np.int64)
+        encoded: NDArray[np.int64] = codes.astype(np.int64)
+        return encoded
 
     def decode(self, codes: ArrayLike) -> NDArray[np.float64]:
         """Values of codes: ``codes * 2**-frac``."""

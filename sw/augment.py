@@ -70,7 +70,8 @@ def _sample(pictures: NDArray[np.float32], row: NDArray[Any], column: NDArray[An
     n = np.arange(len(pictures))[:, None, None]
     upper = framed[n, top, left] * (1 - right) + framed[n, top, left + 1] * right
     lower = framed[n, top + 1, left] * (1 - right) + framed[n, top + 1, left + 1] * right
-    return upper * (1 - down) + lower * down
+    turned: NDArray[Any] = upper * (1 - down) + lower * down
+    return turned
 
 
 def _noisy(pictures: NDArray[Any], rng: np.random.Generator) -> NDArray[Any]:

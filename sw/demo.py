@@ -37,7 +37,14 @@ PLACED, COUNTED = "ulx3s", "pynq-z2"
 LANES = 4
 """Few, so that place and route takes a minute and no more."""
 CLOCKS_MHZ = {PLACED: 50.0, COUNTED: None}
-RESULTS = ("frames", "agreement", "cycles_per_frame", "core_seconds", "transfer_seconds")
+RESULTS = (
+    "frames",
+    "agreement",
+    "cycles_per_frame",
+    "core_seconds",
+    "transfer_seconds",
+    "end_to_end_seconds",
+)
 """Facts of the best device's run that stand for the network's."""
 BUILT = ("fmax_mhz", *report.RESOURCES, "bitstream")
 """Facts of the synthesis that stand for the network's."""
@@ -143,7 +150,7 @@ class _Subject:
             weight_bits=BITS,
             activation_bits=BITS,
         )
-        self.facts["quantize"] = cost
+        self.facts["quantize"] = {**cost, "layers": list(cost["layers"])}
         self.say(f"quantized to {BITS} bits, test accuracy {cost['integer_accuracy']:.2%}")
         for board, clock_mhz in CLOCKS_MHZ.items():
             facts = flow.generate(
@@ -178,7 +185,7 @@ class _Subject:
         )
         self.facts["devices"] = {}
         for device in DEVICES:
-            count = samples if device == "rtl" else len(self.split.data.x_test)
+            count = len(self.split.data.x_test) if device == "emulator" else samples
             self.facts["devices"][device] = self._run(device, count)
 
     def _run(self, device: str, samples: int) -> Facts:
@@ -189,7 +196,7 @@ class _Subject:
             self.say(f"{device}: skipped: {error}")
             return {"skipped": str(error)}
         cycles, core = facts["cycles_per_frame"], facts["core_seconds"]
-        facts["clock_mhz"] = None if not core else cycles * facts["frames"] / core / 1e6
+        facts["clock_mhz"] = round(cycles * facts["frames"] / core / 1e6, 3) if core else None
         self.say(
             f"{device}: {facts['frames']} test images, accuracy {facts['accuracy']:.2%}, "
             f"{facts['mismatches']} differ"
@@ -214,16 +221,13 @@ class _Subject:
     def summary(self) -> Facts:
         """All facts; waits for the synthesis."""
         placed, counted = (self._jobs[board].result() for board in (PLACED, COUNTED))
-        ran = {
-            name: facts for name, facts in self.facts["devices"].items() if "skipped" not in facts
-        }
-        best = ran[next(name for name in reversed(DEVICES) if name in ran)]
+        ran = [facts for facts in self.facts["devices"].values() if "skipped" not in facts]
+        # The last of those that ran the most frames: devices are listed from the host to the board.
+        best = max(reversed(ran), key=lambda facts: facts["frames"])
         return {
             "float_accuracy": self.facts["quantize"]["float_accuracy"],
             "accuracy": best["accuracy"],
-            "mismatches": max(
-                facts["mismatches"] for facts in (self.facts["verify"], *ran.values())
-            ),
+            "mismatches": max(facts["mismatches"] for facts in (self.facts["verify"], *ran)),
             "first": self.facts["verify"]["first"],
             **{key: best[key] for key in RESULTS},
             **{key: placed.get(key) for key in BUILT},

@@ -46,7 +46,7 @@ def synthesize_once(build: Build, kept: Path, *, seed: int) -> dict[str, Any]:
     build : Build
         Takes the results either way.
     kept : Path
-        Folder of earlier results.
+        Folder of earlier results, the last for each board.
     seed : int
         Of the placement.
 
@@ -55,7 +55,8 @@ def synthesize_once(build: Build, kept: Path, *, seed: int) -> dict[str, Any]:
     ToolError
         As :func:`spikewright.synthesize.synthesize` does.
     """
-    entry = kept / key(build, seed, tool_versions(build.board.name))
+    board = build.board.name
+    entry = kept / f"{board}-{key(build, seed, tool_versions(board))}"
     reused = entry.is_dir()
     if reused:
         shutil.rmtree(build.folder / FOLDER, ignore_errors=True)
@@ -64,6 +65,8 @@ def synthesize_once(build: Build, kept: Path, *, seed: int) -> dict[str, Any]:
     else:
         synthesize(build, seed=seed)
         _keep(build, entry)
+        for older in set(kept.glob(f"{board}-*")) - {entry}:
+            shutil.rmtree(older)
     facts: dict[str, Any] = json.loads((build.folder / RESULT).read_text())
     if facts["bitstream"] is not None:
         # The folder may have been moved since.

@@ -10,7 +10,14 @@ from amaranth import C, Module, Signal, Value, signed
 from amaranth.sim import Simulator
 from bench.codes import random_codes
 
-from spikewright.hw.fixed import halved, minus_rounded, rounded, saturate, shape_of
+from spikewright.hw.fixed import (
+    halved,
+    minus_rounded,
+    partial_products,
+    rounded,
+    saturate,
+    shape_of,
+)
 from spikewright.sim import fixed
 from spikewright.sim.fixed import QFormat
 
@@ -85,3 +92,16 @@ def test_negative_shifts_multiply(shift: int) -> None:
     codes = codes_of(fmt).tolist()
     got = evaluate(fmt, lambda _, code: rounded(halved(code, shift)), codes)
     assert got == [code << -shift for code in codes]
+
+
+@pytest.mark.parametrize("factor", [0, 1, 3196, 8191])
+@pytest.mark.parametrize("width", [1, 12, 18, 19, 22, 24, 25, 32])
+def test_partial_products_add_up(width: int, factor: int) -> None:
+    fmt = QFormat(width=width)
+    codes = [*codes_of(fmt).tolist(), fmt.lo, fmt.hi, -1, 0]
+
+    def product(_: Module, code: Signal) -> Value:
+        high, low = partial_products(code, C(factor, 13))
+        return high + low
+
+    assert evaluate(fmt, product, codes) == [code * factor for code in codes]

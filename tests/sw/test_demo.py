@@ -3,6 +3,7 @@
 
 import json
 import math
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -64,12 +65,16 @@ def test_judge_is_cross_entropy():
 
 @pytest.fixture
 def quick(monkeypatch):
-    """Tiny networks; no RTL and no tools."""
+    """Tiny networks; no gateware and no tools."""
 
     def verify(program, x, *, lanes, verilog, folder):
         assert len(x) == 359
         assert "module spikewright" in verilog
         return Verification("engine", lanes, len(x), 0, 1000, None, None)
+
+    def load_build(folder):
+        board = SimpleNamespace(name=folder.name)
+        return SimpleNamespace(folder=folder, board=board, lanes={}, verilog="module spikewright")
 
     def synthesize_once(build, kept, *, seed):
         placed = build.board.name == "ulx3s"
@@ -80,6 +85,11 @@ def quick(monkeypatch):
             **{"fmax_mhz": 77.5 if placed else None, "bitstream_bytes": 9 if placed else None},
         }
 
+    real = flow.run
+    monkeypatch.setattr(flow, "run", lambda build, *a, **o: real(build.parent / "net.spk", *a, **o))
+    estimate = {"estimate": {"bram": 1, "dsp": 2}}
+    monkeypatch.setattr(flow, "generate", lambda program, output, **options: estimate)
+    monkeypatch.setattr(module, "load_build", load_build)
     recipes = [Recipe("relu", "64-4-10", {"epochs": 1, "batch": 128})]
     recipes.append(Recipe("lif", "64-4-10", {"epochs": 1, "batch": 128}))
     monkeypatch.setattr(module, "RECIPES", recipes)

@@ -71,6 +71,9 @@ def test_another_seed_is_another_synthesis(build, tools, tmp_path):
     synthesize_once(build, tmp_path / "kept", seed=1)
     assert not synthesize_once(build, tmp_path / "kept", seed=2)["reused"]
     assert tools == [1, 2]
+    # Only the last result is kept.
+    assert len(list((tmp_path / "kept").iterdir())) == 1
+    assert not synthesize_once(build, tmp_path / "kept", seed=1)["reused"]
 
 
 def test_results_move_with_their_folder(build, tools, tmp_path):
