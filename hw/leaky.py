@@ -12,7 +12,7 @@ from spikewright.sim.leaky import Leaky as Primitive
 
 
 class Leaky(PrimitiveComponent):
-    """``lanes`` integrators a cycle; latency four cycles, one multiplier a lane.
+    """``lanes`` integrators a cycle; latency five cycles, one multiplier a lane.
 
     Parameters
     ----------
@@ -46,29 +46,25 @@ class Leaky(PrimitiveComponent):
             layout=data.StructLayout({"v": shape_of(p.membrane)}),
             advance=advance,
         )
-        leaks = pipe.parameter(self, p.leak)
         lanes = range(self.lanes)
-        s1 = pipe.enter(i)
-        s2 = {}
-        for k in lanes:
-            v = pipe.state(k)["v"]
-            total = v + s1[f"i{k}"]
-            leaked = pipe.scaled(k, "v", leaks[k])
-            if p.leak_after_input:
-                leaked = partial_products(total, leaks[k])
-            s2[f"product{k}"], s2[f"rest{k}"] = leaked
-            s2[f"total{k}"] = total
-        s2 = pipe.next(s2)
-        products = [s2[f"product{k}"] + s2[f"rest{k}"] for k in lanes]
-        s3 = pipe.next(
-            {f"v{k}": minus_rounded(s2[f"total{k}"], products[k], p.leak_frac) for k in lanes}
+        given = pipe.enter(self, i)
+        values = {}
+        for k, (state, leak) in enumerate(zip(pipe.states, pipe.parameters[p.leak], strict=True)):
+            v = state["v"]
+            total = v + given[f"i{k}"]
+            high, low = partial_products(total if p.leak_after_input else v, leak)
+            values |= {f"product{k}": high, f"rest{k}": low, f"total{k}": total}
+        s3 = pipe.next(values)
+        products = [s3[f"product{k}"] + s3[f"rest{k}"] for k in lanes]
+        s4 = pipe.next(
+            {f"v{k}": minus_rounded(s3[f"total{k}"], products[k], p.leak_frac) for k in lanes}
         )
-        new = [saturate(m, s3[f"v{k}"], p.membrane) for k in lanes]
+        new = [saturate(m, s4[f"v{k}"], p.membrane) for k in lanes]
         pipe.write_back([{"v": v} for v in new])
         with m.If(advance):
             m.d.sync += [
-                o.valid.eq(s3["valid"]),
-                Cat(o.payload.last, o.payload.first, o.payload.end).eq(s3["flags"]),
+                o.valid.eq(s4["valid"]),
+                Cat(o.payload.last, o.payload.first, o.payload.end).eq(s4["flags"]),
             ]
             m.d.sync += [o.payload.data[k].eq(v) for k, v in enumerate(new)]
         return m

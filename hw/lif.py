@@ -11,13 +11,14 @@ from spikewright.hw.component import PrimitiveComponent
 from spikewright.hw.events import Gather
 from spikewright.hw.fixed import minus_rounded, partial_products, saturate, shape_of
 from spikewright.hw.state import StatePipeline
+from spikewright.hw.streams import Buffer, dense_layout
 from spikewright.sim.lif import Lif as Primitive
 
 
 class Lif(PrimitiveComponent):
     """``lanes`` neurons a cycle, the state in memory; one multiplier a lane, two with adaptation.
 
-    Latency six cycles to the first spike; then one cycle for each beat and each spike.
+    Latency nine cycles to the first spike; then one cycle for each beat and each spike.
 
     Parameters
     ----------
@@ -44,8 +45,11 @@ class Lif(PrimitiveComponent):
         m = Module()
         p, lanes = self.primitive, range(self.lanes)
         m.submodules.gather = gather = Gather(size=p.size, lanes=self.lanes)
+        # Whether all lanes advance must not hang on who reads the spikes in the same cycle.
+        m.submodules.spikes = spikes = Buffer(dense_layout(Shape(1), self.lanes), depth=2)
+        wiring.connect(m, spikes.o, gather.i)
         wiring.connect(m, gather.o, wiring.flipped(self.output("spike")))
-        advance = ~gather.i.valid | gather.i.ready
+        advance = ~spikes.i.valid | spikes.i.ready
         if p.voltage != "none":
             advance &= ~self.output("v").valid | self.output("v").ready
         pipe = StatePipeline(
@@ -56,21 +60,20 @@ class Lif(PrimitiveComponent):
             layout=self._state_layout(),
             advance=advance,
         )
-        parameters = {name: pipe.parameter(self, name) for name in p.tensors()}
-
-        s1 = pipe.enter(self.input("i"))
+        given = pipe.enter(self, self.input("i"))
         neurons = [
-            _Neuron(m, p, {name: word[k] for name, word in parameters.items()}, k) for k in lanes
+            _Neuron(m, p, {name: word[k] for name, word in pipe.parameters.items()}, k)
+            for k in lanes
         ]
-        s2 = pipe.next(_merged(n.product(pipe, s1[f"i{n.k}"]) for n in neurons))
-        s3 = pipe.next(_merged(n.integrate(s2) for n in neurons))
-        s4 = pipe.next(_merged(n.fire(s3) for n in neurons))
-        results = [n.finish(s4) for n in neurons]
+        s3 = pipe.next(_merged(n.product(pipe.states[n.k], given[f"i{n.k}"]) for n in neurons))
+        s4 = pipe.next(_merged(n.integrate(s3) for n in neurons))
+        s5 = pipe.next(_merged(n.fire(s4) for n in neurons))
+        results = [n.finish(s5) for n in neurons]
         pipe.write_back([state for state, _ in results])
 
-        self._send(m, gather.i, advance, s4, [s4[f"spike{k}"] for k in lanes])
+        self._send(m, spikes.i, advance, s5, [s5[f"spike{k}"] for k in lanes])
         if p.voltage != "none":
-            self._send(m, self.output("v"), advance, s4, [v for _, v in results])
+            self._send(m, self.output("v"), advance, s5, [v for _, v in results])
         return m
 
     @staticmethod
@@ -117,9 +120,9 @@ class _Neuron:
         self.parameters = parameters
         self.k = k
 
-    def product(self, pipe: StatePipeline, i: Value) -> dict[str, Value]:
+    def product(self, state: dict[str, Value], i: Value) -> dict[str, Value]:
         """Pending reset, then the products with the leaks."""
-        p, state, leak = self.p, pipe.state(self.k), self.parameters[self.p.leak]
+        p, leak = self.p, self.parameters[self.p.leak]
         v: Value = state["v"]
         if p.reset_next:
             reset = self._reset(v, self.parameters.get(str(p.reset_name)))
@@ -127,8 +130,6 @@ class _Neuron:
         v = self._named("v_held", v, shape_of(p.membrane))
         total = v + i
         product, rest = partial_products(total if p.leak_after_input else v, leak)
-        if not p.leak_after_input and not p.reset_next:
-            product, rest = pipe.scaled(self.k, "v", leak)
         values = {
             "product": product,
             "rest": rest,
@@ -146,7 +147,7 @@ class _Neuron:
             values["threshold"] = values["threshold"] + a
             values["a"] = a
             adaptation_leak = self.parameters[str(p.adaptation_leak)]
-            values["a_product"], values["a_rest"] = pipe.scaled(self.k, "a", adaptation_leak)
+            values["a_product"], values["a_rest"] = partial_products(a, adaptation_leak)
             values["a_step"] = self.parameters[str(p.adaptation_step)]
             values["subtract"] = self.parameters[p.threshold]
         return self._out(values)

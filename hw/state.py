@@ -8,7 +8,6 @@ from amaranth.lib import data, memory, stream
 from amaranth.lib.wiring import connect, flipped
 
 from spikewright.hw.component import PrimitiveComponent
-from spikewright.hw.fixed import partial_products
 from spikewright.hw.parameters import Parameters
 from spikewright.hw.streams import beats_of
 
@@ -52,6 +51,8 @@ class StatePipeline:
         self.tile = Signal(range(tiles))
         self.hazard = Signal()
         self.take = i.valid & advance & ~self.hazard
+        self.states: list[dict[str, Value]] = []
+        self.parameters: dict[str, list[Value]] = {}
         self._stages: list[dict[str, Value]] = []
         self._now: dict[str, Value] = {}
         m.d.comb += [
@@ -62,15 +63,32 @@ class StatePipeline:
         with m.If(self.take):
             m.d.sync += self.tile.eq(Mux(i.payload.last, 0, self.tile + 1))
 
-    def enter(self, i: stream.Interface) -> dict[str, Value]:
-        """First stage: the beat that was taken a cycle ago, beside its state."""
-        beat = i.payload
+    def enter(self, component: PrimitiveComponent, i: stream.Interface) -> dict[str, Value]:
+        """First two stages: the beat as ``i0``, ``i1``, ... beside its states and parameters.
+
+        What memory reads is registered before anything is made of it: block RAM answers late in the
+        cycle, and what follows multiplies.
+        """
+        beat, lanes = i.payload, range(self.lanes)
         self._now = {"valid": self.take, "tile": self.tile}
         self._now["flags"] = Cat(beat.last, beat.first, beat.end)
-        return self.next({f"i{k}": beat.data[k] for k in range(self.lanes)})
+        words = {name: self._parameter(component, name) for name in component.primitive.tensors()}
+        read = self.next({f"i{k}": beat.data[k] for k in lanes})
+        values = {f"i{k}": read[f"i{k}"] for k in lanes}
+        for k in lanes:
+            values |= {f"state_{name}{k}": value for name, value in self._state(k).items()}
+            values |= {f"parameter{n}_{k}": word[k] for n, word in enumerate(words.values())}
+        held = self.next(values)
+        self.states = [
+            {name: held[f"state_{name}{k}"] for name, _ in self.layout.elem_shape} for k in lanes
+        ]
+        self.parameters = {
+            name: [held[f"parameter{n}_{k}"] for k in lanes] for n, name in enumerate(words)
+        }
+        return held
 
-    def state(self, k: int) -> dict[str, Signal]:
-        """State of lane ``k`` in the first stage: zero at a frame's start."""
+    def _state(self, k: int) -> dict[str, Signal]:
+        """State of lane ``k`` as it is read: zero at a frame's start."""
         word = data.View(self.layout, self._read.data)[k]
         first = self._now["flags"][1]
         fields = {}
@@ -80,18 +98,8 @@ class StatePipeline:
             fields[name] = value
         return fields
 
-    def scaled(self, k: int, name: str, factor: Value) -> tuple[Value, Value]:
-        """Addends of a product of lane ``k``'s state, zero at a frame's start.
-
-        The flag meets the products and not the state, because multiplying takes long enough.
-        """
-        word = data.View(self.layout, self._read.data)[k]
-        first = self._now["flags"][1]
-        high, low = partial_products(word[name], factor)
-        return Mux(first, 0, high), Mux(first, 0, low)
-
-    def parameter(self, component: PrimitiveComponent, name: str) -> list[Value]:
-        """A neuron parameter of every lane in the first stage."""
+    def _parameter(self, component: PrimitiveComponent, name: str) -> data.View:
+        """A neuron parameter of every lane as it is read."""
         spec = component.primitive.tensors()[name]
         parameters = Parameters(
             size=self.size, lanes=self.lanes, format=spec.format, per_neuron=spec.shape != (1,)
@@ -99,7 +107,7 @@ class StatePipeline:
         self.m.submodules += parameters
         connect(self.m, flipped(component.hosts[name]), parameters.host)
         self.m.d.comb += [parameters.address.eq(self.tile), parameters.enable.eq(self.take)]
-        return [parameters.word[k] for k in range(self.lanes)]
+        return parameters.word
 
     def next(self, values: Mapping[str, Value]) -> dict[str, Value]:
         """One register stage; ``valid``, ``tile`` and ``flags`` of the beat go along."""

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The demo's two networks: how the digits are split and the training is done."""
 
+import importlib
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -96,7 +97,9 @@ def train(recipe: Recipe, split: Split, seed: int) -> tuple[Network, dict[str, A
         if done % batches == 0:
             watched.append(judge(network, split.x, split.y))
 
-    history = fit(network, x, y, seed=seed, validation=0, progress=watch, **recipe.training)
+    # How many threads share a product decides how it rounds, and these are too small to share.
+    with importlib.import_module("threadpoolctl").threadpool_limits(limits=1):
+        history = fit(network, x, y, seed=seed, validation=0, progress=watch, **recipe.training)
     for entry, (loss, accuracy) in zip(history, watched, strict=True):
         entry.update(validation_loss=loss, validation_accuracy=accuracy)
     spiking = {"steps": network.steps, "dt_ms": network.dt * 1e3} if network.spiking else {}

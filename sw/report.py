@@ -23,7 +23,12 @@ Arrays = Mapping[str, NDArray[Any]]
 
 NETWORKS = ("relu", "lif")
 """Parts of a summary."""
-EXTRA = {"jinja2": "jinja2", "matplotlib": "matplotlib", "sklearn": "scikit-learn"}
+EXTRA = {
+    "jinja2": "jinja2",
+    "matplotlib": "matplotlib",
+    "sklearn": "scikit-learn",
+    "threadpoolctl": "scikit-learn",
+}
 """Modules of the demo extra, and what installs them."""
 MISSING = "-"
 """What stands for no value."""
