@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Leaky integrator."""
 
-from amaranth import Cat, Module, Signal
+from amaranth import Cat, Module, Signal, Value
 from amaranth.build import Platform
 from amaranth.lib import data
 
@@ -48,7 +48,7 @@ class Leaky(PrimitiveComponent):
         )
         lanes = range(self.lanes)
         given = pipe.enter(self, i)
-        values = {}
+        values: dict[str, Value] = {}
         for k, (state, leak) in enumerate(zip(pipe.states, pipe.parameters[p.leak], strict=True)):
             v = state["v"]
             total = v + given[f"i{k}"]

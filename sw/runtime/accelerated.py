@@ -20,6 +20,8 @@ from spikewright.sim.registers import mask, offset
 
 MOST_WORDS = 1 << 20
 """Words sent at once: 4 MiB, which every board's memory for transfers holds."""
+CLOCK_MHZ = 100.0
+"""Clock at which counted cycles are turned into seconds where no build states one."""
 CYCLES_PER_WORD = 1 << 20
 """Clock cycles allowed for a word in or out before the device counts as stuck."""
 
@@ -91,7 +93,7 @@ class AcceleratorDevice(Device):
     lanes : mapping of str to int
         Of every node, as the accelerator was generated.
     connection : Connection
-    clock_hz : float
+    clock_mhz : float
         The accelerator's clock, to turn counted cycles into seconds.
 
     Raises
@@ -106,12 +108,12 @@ class AcceleratorDevice(Device):
         lanes: Mapping[str, int],
         connection: Connection,
         *,
-        clock_hz: float,
+        clock_mhz: float,
     ):
         self.program = program
         self.lanes = dict(lanes)
         self.name = connection.name
-        self.clock_hz = clock_hz
+        self.clock_mhz = clock_mhz
         self._connection = connection
         self._check(program.structure_hash(lanes))
         self.load()
@@ -171,7 +173,7 @@ class AcceleratorDevice(Device):
         cycles = self._read64("CYCLES")
         moved = self._connection.transfer_seconds() - moved + packing
         elapsed = time.perf_counter() - start
-        times = Times(cycles / self.clock_hz, moved, elapsed)
+        times = Times(cycles / (self.clock_mhz * 1e6), moved, elapsed)
         return Run(self.program, outputs, frames, cycles, times)
 
     def layer_crcs(self) -> dict[str, int]:

@@ -14,13 +14,10 @@ from numpy.typing import NDArray
 from spikewright.hw.accelerator import Accelerator
 from spikewright.hw.folding import fold
 from spikewright.hw.verilog import to_verilog
-from spikewright.runtime.accelerated import AcceleratorDevice
+from spikewright.runtime.accelerated import CLOCK_MHZ, AcceleratorDevice
 from spikewright.sim.board.bundle import write_bundle
 from spikewright.sim.errors import ToolError
 from spikewright.sim.program import Program
-
-FCLK_MHZ = 100.0
-"""Clock of the fabric where none is stated."""
 
 
 class _Board:
@@ -58,7 +55,7 @@ class PynqDevice(AcceleratorDevice):
     bitfile : Path
     simulated : bool
         Whether on a simulated PYNQ-Z2 or on the board that pynq finds.
-    fclk_mhz : float
+    clock_mhz : float
 
     Raises
     ------
@@ -75,10 +72,10 @@ class PynqDevice(AcceleratorDevice):
         bitfile: Path,
         *,
         simulated: bool,
-        fclk_mhz: float = FCLK_MHZ,
+        clock_mhz: float = CLOCK_MHZ,
     ):
         connection = _driver().PynqConnection.open(bitfile, simulated)
-        super().__init__(program, lanes, _Board(connection), clock_hz=fclk_mhz * 1e6)
+        super().__init__(program, lanes, _Board(connection), clock_mhz=clock_mhz)
 
 
 class SimulatedBoard(PynqDevice):
@@ -91,7 +88,7 @@ class SimulatedBoard(PynqDevice):
         As :func:`spikewright.hw.folding.fold` takes them.
     verilog : str, optional
         The accelerator's text where that was already written.
-    fclk_mhz : float
+    clock_mhz : float
     """
 
     def __init__(
@@ -100,14 +97,16 @@ class SimulatedBoard(PynqDevice):
         lanes: int | Mapping[str, int] | None = None,
         *,
         verilog: str | None = None,
-        fclk_mhz: float = FCLK_MHZ,
+        clock_mhz: float = CLOCK_MHZ,
     ):
         _driver()
         folded = fold(program, lanes)
         text = to_verilog(Accelerator(program, folded)) if verilog is None else verilog
         with tempfile.TemporaryDirectory() as folder:
-            bitfile = write_bundle(Path(folder), "spikewright", text, len(program.layers), fclk_mhz)
-            super().__init__(program, folded, bitfile, simulated=True, fclk_mhz=fclk_mhz)
+            bitfile = write_bundle(
+                Path(folder), "spikewright", text, len(program.layers), clock_mhz
+            )
+            super().__init__(program, folded, bitfile, simulated=True, clock_mhz=clock_mhz)
 
 
 def pynq_missing() -> str | None:

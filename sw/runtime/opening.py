@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from spikewright.build import Build, load_build
+from spikewright.runtime.accelerated import CLOCK_MHZ
 from spikewright.runtime.board import SimulatedBoard, pynq_missing
 from spikewright.runtime.device import Device
 from spikewright.runtime.emulated import EmulatorDevice
@@ -45,11 +46,12 @@ def open_device(
         raise DeviceError(f"Device must be {', '.join(DEVICES)}, not {on!r}")
     if isinstance(what, str | Path):
         what = load_build(Path(what))
-    verilog = None
+    verilog, clock_mhz = None, CLOCK_MHZ
     if isinstance(what, Build):
-        verilog, lanes, what = what.verilog, what.lanes, what.program
+        verilog, clock_mhz = what.verilog, what.clock_mhz
+        lanes, what = what.lanes, what.program
     if on == "emulator":
         return EmulatorDevice(what)
     if on == "rtl":
-        return RtlDevice(what, lanes, verilog=verilog)
-    return SimulatedBoard(what, lanes, verilog=verilog)
+        return RtlDevice(what, lanes, verilog=verilog, clock_mhz=clock_mhz)
+    return SimulatedBoard(what, lanes, verilog=verilog, clock_mhz=clock_mhz)

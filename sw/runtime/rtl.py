@@ -8,12 +8,9 @@ from amaranth import Signal
 from spikewright.hw.accelerator import Accelerator, Top
 from spikewright.hw.folding import fold
 from spikewright.hw.verilog import TOP, to_verilog
-from spikewright.runtime.accelerated import AcceleratorDevice, EngineConnection
+from spikewright.runtime.accelerated import CLOCK_MHZ, AcceleratorDevice, EngineConnection
 from spikewright.sim.engine import Design, Engine, open_engine
 from spikewright.sim.program import Program
-
-CLOCK_HZ = 100e6
-"""Clock at which an engine's cycles are turned into seconds where no board states one."""
 
 
 def engine_for(
@@ -61,7 +58,7 @@ class RtlDevice(AcceleratorDevice):
         As :func:`spikewright.hw.folding.fold` takes them.
     verilog : str, optional
         The accelerator's text where that was already written.
-    clock_hz : float
+    clock_mhz : float
     trace : bool
         Whether waveforms will be written.
 
@@ -77,9 +74,9 @@ class RtlDevice(AcceleratorDevice):
         lanes: int | Mapping[str, int] | None = None,
         *,
         verilog: str | None = None,
-        clock_hz: float = CLOCK_HZ,
+        clock_mhz: float = CLOCK_MHZ,
         trace: bool = False,
     ):
         folded = fold(program, lanes)
         self.engine = engine_for(program, folded, verilog=verilog, trace=trace)
-        super().__init__(program, folded, EngineConnection(self.engine), clock_hz=clock_hz)
+        super().__init__(program, folded, EngineConnection(self.engine), clock_mhz=clock_mhz)

@@ -128,8 +128,8 @@ def test_programs_too_large_for_the_part(tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.setitem(BOARDS, "ulx3s", replace(ULX3S, resources=part))
     with pytest.raises(
         BoardError,
-        match=r"^Program on these lanes needs about 5 multipliers, and the Radiona ULX3S-85F has 4: "
-        r"choose fewer lanes$",
+        match=r"^Program on these lanes needs about 5 multipliers, and the Radiona ULX3S-85F has "
+        r"4: choose fewer lanes$",
     ):
         generate(SMALL, folder=tmp_path / "build")
     with pytest.raises(

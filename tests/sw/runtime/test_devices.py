@@ -71,7 +71,7 @@ def test_another_program_of_the_same_structure_needs_no_new_gateware(program):
     other = replace(program, tensors=other_tensors)
     with RtlDevice(program, 4) as device:
         connection = EngineConnection(device.engine)
-        again = AcceleratorDevice(other, device.lanes, connection, clock_hz=1e8)
+        again = AcceleratorDevice(other, device.lanes, connection, clock_mhz=100.0)
         x = blobs().x_test[:4]
         assert np.array_equal(
             again.run(x).outputs["logits"], EmulatorDevice(other).run(x).outputs["logits"]
@@ -91,7 +91,7 @@ def test_an_accelerator_of_other_lanes_is_refused(program):
             program,
             {**device.lanes, "fc1": 2},
             EngineConnection(device.engine),
-            clock_hz=1e8,
+            clock_mhz=100.0,
         )
 
 
