@@ -88,7 +88,7 @@ ULX3S = Board(
     part="LFE5U-85F-6BG381C",
     family="ecp5",
     toolchain="Yosys and nextpnr",
-    clock_hz=80e6,
+    clock_hz=50e6,
     oscillator_hz=25e6,
     resources=Resources(lut=83640, ff=83640, bram=208, dsp=156),
     multiplier=(18, 18),

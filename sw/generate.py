@@ -99,14 +99,9 @@ def generate(
 
 def needs(program: Program, board: Board, lanes: Mapping[str, int]) -> Estimate:
     """What a program takes of a board's block RAM and multipliers, the board's own top included."""
-    found = estimate(to_rtlil(Accelerator(program, products(program, lanes))), board.multiplier)
+    found = estimate(to_rtlil(Accelerator(program, lanes)), board.multiplier)
     own = ulx3s.BLOCK_RAMS if board.name == ULX3S.name else 0
     return Estimate(bram=found.bram + own, dsp=found.dsp)
-
-
-def products(program: Program, lanes: Mapping[str, int]) -> dict[str, int]:
-    """Of every node's lanes those that can be chosen: of matrix-vector products."""
-    return {n.name: lanes[n.name] for n in program.nodes if isinstance(n.primitive, MatVec)}
 
 
 def _lanes(
@@ -172,7 +167,7 @@ def _write(
     needed: Estimate,
 ) -> None:
     """Write every file, the manifest last."""
-    accelerator = Accelerator(program, products(program, lanes))
+    accelerator = Accelerator(program, lanes)
     verilog = to_verilog(accelerator)
     save_program(program, folder / PROGRAM)
     (folder / VERILOG).write_text(verilog)

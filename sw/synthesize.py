@@ -151,7 +151,7 @@ def _place(build: Build, work: Path, seed: int, told: Progress) -> nextpnr.Repor
     if report.fmax_mhz < build.clock_mhz:
         raise ToolError(
             f"Design reaches {report.fmax_mhz:.1f} MHz and must reach {build.clock_mhz:g} MHz: "
-            f"try another seed, or generate again with a slower clock"
+            "try another seed, or generate again with fewer lanes or a slower clock"
         )
     told(2, 3)
     nextpnr.pack(work, log=build.folder / "ecppack.log")

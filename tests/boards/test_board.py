@@ -15,7 +15,7 @@ def test_boards_are_found_by_name() -> None:
         "title": "Radiona ULX3S-85F",
         "part": "LFE5U-85F-6BG381C",
         "toolchain": "Yosys and nextpnr",
-        "clock_mhz": 80.0,
+        "clock_mhz": 50.0,
         "lut": 83640,
         "ff": 83640,
         "bram": 208,

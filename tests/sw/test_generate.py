@@ -37,7 +37,7 @@ def test_build_comes_back_as_it_was_written(build: Build) -> None:
     assert again.program.content_hash == SMALL.content_hash
     assert again.lanes == {"fc1": 2, "relu": 2, "fc2": 2, "argmax": 1}
     assert again.board.name == "ulx3s"
-    assert again.clock_mhz == 80.0
+    assert again.clock_mhz == 50.0
     accelerator = Accelerator(SMALL, 2)
     assert again.verilog == to_verilog(accelerator)
     facts = again.facts()

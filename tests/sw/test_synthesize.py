@@ -21,7 +21,7 @@ NEXTPNR = """echo "$@"
 test -f top.il && test -f top.lpf && test -f spikewright.v && test -f top.json || exit 9
 echo configuration >top.config
 cat >report.json <<END
-{{"fmax": {{"clk": {{"achieved": {achieved}, "constraint": 80.0}}}},
+{{"fmax": {{"clk": {{"achieved": {achieved}, "constraint": 50.0}}}},
  "utilization": {{"TRELLIS_COMB": {{"used": 7}}, "TRELLIS_FF": {{"used": 6}},
                   "DP16KD": {{"used": 5}}, "MULT18X18D": {{"used": 4}}}}}}
 END"""
@@ -81,7 +81,7 @@ def test_result_and_what_is_left_behind(build: Path, tools: Path) -> None:
     assert result == Synthesis(
         board="ulx3s",
         label="placed and routed",
-        clock_mhz=80.0,
+        clock_mhz=50.0,
         fmax_mhz=91.5,
         used=Resources(lut=7, ff=6, bram=5, dsp=4),
         available=ULX3S.resources,
@@ -99,7 +99,7 @@ def test_result_and_what_is_left_behind(build: Path, tools: Path) -> None:
     }
     log = (build / "nextpnr.log").read_text()
     assert "--85k --package CABGA381 --speed 6" in log
-    assert "--freq 80.0000" in log
+    assert "--freq 50.0000" in log
     assert "--seed 3" in log
 
 
@@ -127,11 +127,11 @@ def test_failing_tool_leaves_the_results_before_it(build: Path, tools: Path) -> 
 
 
 def test_design_that_misses_its_clock(build: Path, tools: Path) -> None:
-    write_tool(tools, "nextpnr-ecp5", NEXTPNR.format(achieved=79.94))
+    write_tool(tools, "nextpnr-ecp5", NEXTPNR.format(achieved=49.94))
     with pytest.raises(
         ToolError,
-        match=r"^Design reaches 79\.9 MHz and must reach 80 MHz: try another seed, or generate "
-        r"again with a slower clock$",
+        match=r"^Design reaches 49\.9 MHz and must reach 50 MHz: try another seed, or generate "
+        r"again with fewer lanes or a slower clock$",
     ):
         synthesize(build)
     assert not (build / "synthesis.json").exists()
