@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Leaky and Lif as NumPy calls bound beforehand; see :mod:`spikewright.sim.emulation.kernels`."""
 
+from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Any
@@ -80,9 +81,9 @@ class _MembraneKernel(Kernel):
         for i, *rows in zip(current, *outputs, strict=True):
             yield from self.emit_step(site, i, rows)
 
+    @abstractmethod
     def emit_step(self, site: Site, i: Array, outputs: list[Array]) -> Iterator[Call]:
         """Calls for one step, given the input as :meth:`_Leak.scaled` makes it."""
-        raise NotImplementedError
 
     def _input(self, site: Site, i: Array) -> tuple[list[Call], Array]:
         calls, i = site.cast("i", i, self.kind)

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """One network, the same bits everywhere: every kind of program on every backend."""
 
-import importlib.util
 from collections.abc import Callable, Mapping
 
 import numpy as np
@@ -10,6 +9,7 @@ import pytest
 from bench import machine
 
 from spikewright.sim import golden
+from spikewright.sim.emulator import Emulator
 from spikewright.sim.engine import Engine
 from spikewright.sim.primitive import Codes
 from spikewright.sim.program import Program
@@ -32,10 +32,6 @@ def on_golden(program: Program, inputs: Mapping[str, Codes], name: str) -> dict[
 
 
 def on_emulator(program: Program, inputs: Mapping[str, Codes], name: str) -> dict[str, Codes]:
-    if importlib.util.find_spec("spikewright.sim.emulator") is None:
-        pytest.skip("the emulator is not part of this checkout")
-    from spikewright.sim.emulator import Emulator
-
     emulator = Emulator(program)
     found = emulator.run(inputs)
     layers = emulator.trace(inputs, program.layers)
