@@ -92,7 +92,7 @@ def test_what_decides_is_in_the_key(build, tmp_path):
     others = {
         "weights": generate(replace(program, tensors=weights), folder=tmp_path / "weights"),
         "lanes": generate(program, lanes=2, folder=tmp_path / "lanes"),
-        "clock": generate(program, clock_mhz=50, folder=tmp_path / "clock"),
+        "clock": generate(program, clock_mhz=40, folder=tmp_path / "clock"),
     }
     assert key(others["weights"], 1, versions) == same
     assert key(others["lanes"], 1, versions) != same
