@@ -133,7 +133,8 @@ class Emulator:
         """How many codes each Requantize, Leaky and Lif clipped in a batch of frames.
 
         A Requantize counts codes beyond its upper limit, and beyond its lower one if its output is
-        signed (a ReLU's zeros do not count); Leaky and Lif count membranes beyond their format.
+        signed (a ReLU's zeros do not count); Leaky and Lif count membranes, and synaptic currents,
+        beyond their format.
 
         Parameters
         ----------

@@ -2,7 +2,7 @@
 """Leaky integrator: one pole."""
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, TypeAlias
 
 import numpy as np
 
@@ -22,10 +22,45 @@ from spikewright.sim.primitive import (
 MAX_MEMBRANE = 32
 """Widest membrane, in bits."""
 
+LeakForm: TypeAlias = str | tuple[int, ...]
+"""A leak λ: the name of a loadable tensor of codes, or shifts ``s`` of the fixed λ = Σ 2^-s.
+
+``(4,)`` is 1/16, ``(3, 5)`` is 1/8 + 1/32, ``()`` is no leak. Shifts are part of the structure and
+take no multiplier; otherwise λ of either form means the same: one code, one product, one rounding.
+"""
+
 
 def leak_format(frac: int) -> QFormat:
     """Format of a leak code λ: unsigned Q0.``frac``, plus the bit that lets λ be exactly 1."""
     return QFormat(width=frac + 1, frac=frac, signed=False)
+
+
+def leak_name(leak: LeakForm | None) -> str | None:
+    """Name of a leak's tensor, if it has one."""
+    return leak if isinstance(leak, str) else None
+
+
+def leak_codes(leak: LeakForm, tensors: Tensors, frac: int) -> Codes:
+    """Codes λ of a leak in Q0.``frac``.
+
+    >>> leak_codes((3, 5), {}, 6)
+    array([10])
+    """
+    if isinstance(leak, str):
+        return tensors[leak]
+    return np.array([sum(1 << (frac - shift) for shift in leak)], np.int64)
+
+
+def check_leak(what: str, leak: LeakForm, frac: int) -> None:
+    """Raise a FormatError unless a leak is a name, or shifts that its fraction bits express."""
+    if isinstance(leak, str):
+        return
+    shifts = leak if isinstance(leak, tuple) and all(type(s) is int for s in leak) else (0,)
+    if list(shifts) != sorted(set(shifts)) or not all(1 <= s <= frac for s in shifts):
+        raise FormatError(
+            f"{what} must be a tensor's name or a tuple of ascending shifts from 1 to its {frac} "
+            f"fraction bits, not {leak!r}"
+        )
 
 
 def leak(v: Codes, i: Codes, code: Codes, frac: int, *, after_input: bool) -> Codes:
@@ -61,10 +96,10 @@ class Leaky(Primitive):
         Format of the input, with the membrane's fraction bits.
     membrane : QFormat
         Format of the state and of the output.
-    leak : str
-        Name of the tensor of leak codes λ, unsigned Q0.``leak_frac``.
+    leak : str or tuple of int
+        Name of the tensor of leak codes λ, unsigned Q0.``leak_frac``, or ascending shifts.
     leak_frac : int
-        Fraction bits of λ, 1 to 24.
+        Fraction bits of λ, 1 to 24; at least the largest shift.
     per_neuron : bool
         Whether the leak tensor has shape (size,) and not (1,).
     leak_after_input : bool
@@ -73,13 +108,13 @@ class Leaky(Primitive):
     Raises
     ------
     FormatError
-        If the formats do not fit together.
+        If the formats do not fit together, or the shifts do not fit the leak's fraction.
     """
 
     size: int
     input: QFormat
     membrane: QFormat
-    leak: str
+    leak: LeakForm
     leak_frac: int = 16
     per_neuron: bool = False
     leak_after_input: bool = False
@@ -88,6 +123,7 @@ class Leaky(Primitive):
 
     def __post_init__(self) -> None:
         check_membrane("Leaky", self.membrane, self.input, self.leak_frac)
+        check_leak("Leaky leak", self.leak, self.leak_frac)
 
     def ports(self) -> Ports:
         return Ports(
@@ -96,6 +132,8 @@ class Leaky(Primitive):
         )
 
     def tensors(self) -> dict[str, TensorSpec]:
+        if not isinstance(self.leak, str):
+            return {}
         shape = (self.size,) if self.per_neuron else (1,)
         return {self.leak: TensorSpec(shape, leak_format(self.leak_frac))}
 
@@ -106,8 +144,7 @@ class Leaky(Primitive):
         self, tensors: Tensors, state: State, *inputs: Codes
     ) -> tuple[State, tuple[Codes, ...]]:
         (i,) = inputs
-        v = leak(
-            state["v"], i, tensors[self.leak], self.leak_frac, after_input=self.leak_after_input
-        )
+        code = leak_codes(self.leak, tensors, self.leak_frac)
+        v = leak(state["v"], i, code, self.leak_frac, after_input=self.leak_after_input)
         v = self.membrane.saturate(v)
         return {"v": v}, (v,)

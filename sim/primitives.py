@@ -4,6 +4,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from spikewright.sim.activation import Activation
+from spikewright.sim.bernoulli import Bernoulli
 from spikewright.sim.count import Count
 from spikewright.sim.delay import Delay
 from spikewright.sim.elementwise import Elementwise
@@ -15,12 +17,15 @@ from spikewright.sim.hold import Hold
 from spikewright.sim.last import Last
 from spikewright.sim.leaky import Leaky
 from spikewright.sim.lif import Lif
+from spikewright.sim.lookup import Lookup
 from spikewright.sim.matvec import MatVec
 from spikewright.sim.primitive import PRIMITIVES, Primitive
 from spikewright.sim.requantize import Requantize
 from spikewright.sim.route import Route
 
 __all__ = [
+    "Activation",
+    "Bernoulli",
     "Count",
     "Delay",
     "Elementwise",
@@ -30,6 +35,7 @@ __all__ = [
     "Last",
     "Leaky",
     "Lif",
+    "Lookup",
     "MatVec",
     "Requantize",
     "Route",

@@ -22,6 +22,8 @@ from spikewright.sim.fixed import QFormat
 from spikewright.sim.ports import SPIKE, Kind, Rate
 from spikewright.sim.primitive import Codes, Primitive
 from spikewright.sim.primitives import (
+    Activation,
+    Bernoulli,
     Count,
     Delay,
     Elementwise,
@@ -29,6 +31,7 @@ from spikewright.sim.primitives import (
     Hold,
     Last,
     Leaky,
+    Lookup,
     Requantize,
     Route,
 )
@@ -229,6 +232,26 @@ def voltage_output(steps: int | None = 5, seed: int = 0) -> Program:
     )
 
 
+def synapses(steps: int | None = 5, seed: int = 0) -> Program:
+    """Synapses of both orders and leaks by shifts, all in the neurons' one pass."""
+    first, second = (
+        neurons(11, leak=(3, 5), synapse=MEMBRANE, synapse_leak=leak, synapse_order=order)
+        for leak, order in (("fast", 1), ((2,), 2))
+    )
+    return program(
+        {"x": per_step(11, CURRENT)},
+        {
+            "first": (first, ("x",)),
+            "second": (second, ("x",)),
+            "trace": (Leaky(size=11, input=CURRENT, membrane=MEMBRANE, leak=()), ("x",)),
+        },
+        {"first": "first", "second": "second", "trace": "trace"},
+        steps=steps,
+        tensors={"threshold": [16384], "fast": [20000]},
+        seed=seed,
+    )
+
+
 def paired_inputs(steps: int | None = 3, seed: int = 0) -> Program:
     """Two inputs that are used together, but come one after the other; the later is used first."""
     fmt = QFormat(width=12, frac=3)
@@ -263,6 +286,35 @@ def running_sum(steps: int | None = 4, seed: int = 0) -> Program:
     )
 
 
+def sampling(steps: int | None = 6, seed: int = 0) -> Program:
+    """Curves as probabilities of random spikes, as in a stochastic network."""
+    fmt, share = QFormat(width=8, frac=5), QFormat(width=8, frac=8, signed=False)
+    fc, back = dense("fc", 7, 5, fmt), spiking("back", 4, 7)
+    table = Lookup(size=7, input=fc.accumulator, output=share, function="sigmoid")
+    fine = Lookup(size=4, input=back.accumulator, output=MEMBRANE, function="tanh")
+    leaky = Activation(size=4, input=MEMBRANE, output=fmt, function="leaky_relu", slope=(2, 5))
+    return program(
+        {"x": per_step(5, fmt)},
+        {
+            "fc": (fc, ("x",)),
+            "share": (table, ("fc",)),
+            "draw": (Bernoulli(size=7, input=share, seed="seed"), ("share",)),
+            "back": (back, ("draw",)),
+            "fine": (fine, ("back",)),
+            "leaky": (leaky, ("fine",)),
+            "hard": (Activation(size=4, input=fmt, output=fmt, function="hard_tanh"), ("leaky",)),
+            "sign": (
+                Activation(size=4, input=fmt, output=QFormat(width=2), function="sign"),
+                ("leaky",),
+            ),
+        },
+        {"spikes": "draw", "share": "share", "hard": "hard", "sign": "sign"},
+        steps=steps,
+        tensors={"seed": [123456789]},
+        seed=seed,
+    )
+
+
 PROGRAMS: dict[str, Callable[[], Program]] = {
     "mlp": mlp,
     "channel_shifts": channel_shifts,
@@ -276,6 +328,8 @@ PROGRAMS: dict[str, Callable[[], Program]] = {
     "voltages": voltages,
     "shared_weights": shared_weights,
     "voltage_output": voltage_output,
+    "synapses": synapses,
+    "sampling": sampling,
     "paired_inputs": paired_inputs,
     "running_sum": running_sum,
     "delayed_echo_frames": lambda: delayed_echo(steps=3),
@@ -285,6 +339,7 @@ PROGRAMS: dict[str, Callable[[], Program]] = {
     "paired_inputs_stream": lambda: paired_inputs(None),
     "running_sum_stream": lambda: running_sum(None),
     "voltages_stream": lambda: voltages(None),
+    "sampling_stream": lambda: sampling(None),
     "delayed_echo_stream": delayed_echo,
 }
 """Every kind of graph that gateware must carry."""

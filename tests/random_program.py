@@ -9,6 +9,8 @@ from spikewright.sim.fixed import QFormat
 from spikewright.sim.ports import SPIKE, Port, Rate
 from spikewright.sim.primitive import Codes, Primitive
 from spikewright.sim.primitives import (
+    Activation,
+    Bernoulli,
     Count,
     Delay,
     Elementwise,
@@ -18,6 +20,7 @@ from spikewright.sim.primitives import (
     Last,
     Leaky,
     Lif,
+    Lookup,
     MatVec,
     Requantize,
     Route,
@@ -45,6 +48,7 @@ class Draw:
         for _ in range(self.rnd.randint(1, 6)):
             kinds = [self.matvec, self.requantize, self.elementwise, self.route, self.extremum]
             kinds += [self.lif, self.leaky, self.delay, self.loop]
+            kinds += [self.lookup, self.activation, self.bernoulli]
             kinds += [] if self.steps is None else [self.count, self.last]
             self.rnd.choice(kinds)()
         if not self.nodes:
@@ -174,21 +178,56 @@ class Draw:
         largest = self.rnd.random() < 0.5
         self.add(Extremum(size=port.size, input=port.format, largest=largest), name)
 
+    def lookup(self) -> None:
+        name, port = self.pick()
+        if port.format.width <= 63:
+            output = self.format(16, self.rnd.randint(0, 16))
+            function = self.rnd.choice(["sigmoid", "tanh"])
+            self.add(
+                Lookup(size=port.size, input=port.format, output=output, function=function), name
+            )
+
+    def activation(self) -> None:
+        name, port = self.pick()
+        function = self.rnd.choice(["leaky_relu", "hard_tanh", "sign"])
+        slope = self.rnd.choice([(1,), (3, 5)]) if function == "leaky_relu" else ()
+        output = QFormat(width=self.rnd.randint(5, 9), frac=self.rnd.randint(0, 3))
+        if port.format.width > 48:
+            return
+        primitive = Activation(
+            size=port.size, input=port.format, output=output, function=function, slope=slope
+        )
+        self.add(primitive, name)
+
+    def bernoulli(self) -> None:
+        name, port = self.pick(Rate.STEP)
+        name = self.convert(name, self.format(16, self.rnd.randint(1, 15)))
+        fmt = self.found[name][0].format
+        self.add(Bernoulli(size=port.size, input=fmt, seed=f"seed{len(self.nodes)}"), name)
+
     def membrane(self) -> tuple[str, dict[str, object]]:
         """A current and the fields that Leaky and Lif share."""
         name, port = self.pick(Rate.STEP)
         membrane = QFormat(width=self.rnd.choice([3, 8, 12, 20, 32]), frac=self.rnd.randint(0, 6))
         current = self.format(min(32, membrane.width + 1), membrane.frac)
         name = self.convert(name, current)
+        frac = self.rnd.choice([1, 2, 4, 8, 16, 24])
         return name, {
             "size": port.size,
             "input": current,
             "membrane": membrane,
-            "leak": f"leak{len(self.nodes)}",
-            "leak_frac": self.rnd.choice([1, 2, 4, 8, 16, 24]),
+            "leak": self.leak("leak", frac),
+            "leak_frac": frac,
             "per_neuron": self.rnd.random() < 0.5,
             "leak_after_input": self.rnd.random() < 0.3,
         }
+
+    def leak(self, name: str, frac: int) -> str | tuple[int, ...]:
+        """A tensor's name or shifts."""
+        if self.rnd.random() < 0.6:
+            return f"{name}{len(self.nodes)}"
+        shifts = self.rnd.sample(range(1, frac + 1), self.rnd.randint(0, min(3, frac)))
+        return tuple(sorted(shifts))
 
     def leaky(self) -> None:
         name, fields = self.membrane()
@@ -210,7 +249,15 @@ class Draw:
         fields["voltage"] = rnd.choice(["none", "before", "after"])
         if rnd.random() < 0.3:
             fields["adaptation"] = self.format(min(32, membrane.width + 1), membrane.frac)
-            fields |= {"adaptation_leak": f"aleak{k}", "adaptation_step": f"astep{k}"}
+            fields["adaptation_leak"] = self.leak("aleak", fields["leak_frac"])
+            fields["adaptation_step"] = f"astep{k}"
+        if rnd.random() < 0.4:
+            fields["synapse"] = QFormat(width=rnd.choice([2, 9, 17, 32]), frac=membrane.frac)
+            fields["synapse_leak"] = self.leak("sleak", fields["leak_frac"])
+            fields["synapse_order"] = rnd.choice([1, 2])
+            if fields["synapse_order"] == 2:
+                second = self.leak("tleak", fields["leak_frac"])
+                fields["synapse_leak_2"] = rnd.choice([None, second])
         self.add(Lif(**fields), name)
 
     def delay(self) -> None:

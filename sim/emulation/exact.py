@@ -6,21 +6,15 @@ changes no digit. Arithmetic whose every intermediate is an integer (or one scal
 of two) within that limit is exact, in whatever order a BLAS library sums.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from spikewright.sim.delay import Delay
-from spikewright.sim.elementwise import Elementwise
 from spikewright.sim.fixed import QFormat
-from spikewright.sim.hold import Hold
-from spikewright.sim.last import Last
-from spikewright.sim.leaky import Leaky
+from spikewright.sim.leaky import LeakForm, Leaky, leak_codes
 from spikewright.sim.lif import Lif
-from spikewright.sim.matvec import MatVec
 from spikewright.sim.primitive import Codes, Tensors
-from spikewright.sim.program import Node, Program
 from spikewright.sim.requantize import Requantize
 
 FLOAT32, FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
@@ -142,6 +136,11 @@ class Leak(NamedTuple):
         offset = (1 << (frac - 1)) - 1 if frac else 0
         return cls((1 << frac) - (codes >> spare), offset, frac)
 
+    @classmethod
+    def read(cls, form: LeakForm, tensors: Tensors, frac: int) -> "Leak":
+        """Leak of a tensor's codes or of shifts."""
+        return cls.of(leak_codes(form, tensors, frac), frac)
+
     def scaled(self, v: Range) -> Range:
         """Range of ``keep · v + offset``."""
         return tensor_range(self.keep).times(v).plus(Range(self.offset, self.offset))
@@ -174,6 +173,8 @@ def settle(limit: Range, step: Callable[[Range], Range]) -> Range:
 class Membrane(NamedTuple):
     """What is proved about a Lif or Leaky: ranges, and the largest intermediate."""
 
+    i: Range
+    """What is integrated."""
     v: Range
     reach: Range
     """What the leak is computed of."""
@@ -187,14 +188,26 @@ class Membrane(NamedTuple):
 
 def leaky_membrane(primitive: Leaky, tensors: Tensors, i: Range) -> Membrane:
     """Ranges of a Leaky given its input's."""
-    leak = Leak.of(tensors[primitive.leak], primitive.leak_frac)
+    leak = Leak.read(primitive.leak, tensors, primitive.leak_frac)
+    return _pole(leak, primitive.membrane, i, after_input=primitive.leak_after_input)
 
+
+def _pole(leak: Leak, fmt: QFormat, i: Range, *, after_input: bool) -> Membrane:
     def update(v: Range) -> Range:
-        return _leaked(leak, v, i, after_input=primitive.leak_after_input)
+        return _leaked(leak, v, i, after_input=after_input)
 
-    v = settle(format_range(primitive.membrane), update)
+    v = settle(format_range(fmt), update)
     reach = v.join(v.plus(i))
-    return Membrane(v, reach, update(v), v, max(update(v).bound, i.bound))
+    return Membrane(i, v, reach, update(v), v, max(update(v).bound, i.bound))
+
+
+def synapse_membranes(primitive: Lif, tensors: Tensors, i: Range) -> list[Membrane]:
+    """Ranges of each state that a Lif's synapse has, in order, given those of its input."""
+    found: list[Membrane] = []
+    for form, fmt in primitive.synapses.values():
+        leak = Leak.read(form, tensors, primitive.leak_frac)
+        found.append(_pole(leak, fmt, found[-1].v if found else i, after_input=False))
+    return found
 
 
 def _leaked(leak: Leak, v: Range, i: Range, *, after_input: bool) -> Range:
@@ -202,10 +215,12 @@ def _leaked(leak: Leak, v: Range, i: Range, *, after_input: bool) -> Range:
 
 
 def lif_membrane(primitive: Lif, tensors: Tensors, i: Range) -> Membrane:
-    """Ranges of a Lif given its input's."""
+    """Ranges of a Lif's membrane given its input's; of its synapse, only the intermediates."""
     p = primitive
+    synapses = synapse_membranes(p, tensors, i)
+    i = synapses[-1].v if synapses else i
     limit = format_range(p.membrane)
-    leak = Leak.of(tensors[p.leak], p.leak_frac)
+    leak = Leak.read(p.leak, tensors, p.leak_frac)
     zero = Range(0, 0)
     a, a_bound = _adaptation(p, tensors)
     threshold = tensor_range(tensors[p.threshold]).plus(a)
@@ -240,49 +255,14 @@ def lif_membrane(primitive: Lif, tensors: Tensors, i: Range) -> Membrane:
     reach = before.join(fired(before).meet(limit))
     reach = reach.join(reach.plus(i))
     others = max(updated.bound, after.bound, threshold.bound, a_bound, reset.bound, i.bound)
-    return Membrane(v.join(before), reach, updated, after, others)
+    others = max([others, *(s.others for s in synapses)])
+    return Membrane(i, v.join(before), reach, updated, after, others)
 
 
 def _adaptation(p: Lif, tensors: Tensors) -> tuple[Range, int]:
-    if p.adaptation is None:
+    if p.adaptation is None or p.adaptation_leak is None:
         return Range(0, 0), 0
-    leak = Leak.of(tensors[str(p.adaptation_leak)], p.leak_frac)
+    leak = Leak.read(p.adaptation_leak, tensors, p.leak_frac)
     step = tensor_range(tensors[str(p.adaptation_step)]).join(Range(0, 0))
     a = format_range(p.adaptation)
     return a, max(leak.bound(a, step), a.bound, leak.after(a).plus(step).bound)
-
-
-def ranges(program: Program) -> dict[str, Range]:
-    """Proved range of every input and every ``node.port``."""
-    found = {name: format_range(given.port.format) for name, given in program.inputs.items()}
-    for node in program.order:
-        for port, described in node.primitive.ports().outputs.items():
-            found[f"{node.name}.{port}"] = format_range(described.format)
-    # A Delay knows no more than its format in the first pass, and its source's range in the second.
-    for node in (*program.order, *program.order):
-        given = [found[program.resolve(reference)] for reference in node.inputs]
-        proved = _outputs(node, program.tensors, given)
-        for port, tight in zip(node.primitive.ports().outputs, proved, strict=False):
-            reference = f"{node.name}.{port}"
-            found[reference] = tight.meet(found[reference])
-    return found
-
-
-def _outputs(node: Node, tensors: Tensors, given: Sequence[Range]) -> list[Range]:
-    """Ranges of a node's outputs; none where the format is all that is known."""
-    p, x = node.primitive, given[0]
-    if isinstance(p, MatVec):
-        return [sums_range(tensors[p.weight], tensors[p.bias] if p.bias else None, x)]
-    if isinstance(p, Requantize):
-        return [requantized(p, tensors, x).meet(format_range(p.output))]
-    if isinstance(p, Elementwise):
-        return [x.plus(given[1]) if p.operation == "add" else x.times(given[1])]
-    if isinstance(p, Hold | Last):
-        return [x]
-    if isinstance(p, Delay):
-        return [x.join(Range(0, 0))]
-    if isinstance(p, Leaky):
-        return [leaky_membrane(p, tensors, x).v]
-    if isinstance(p, Lif):
-        return [Range(0, 1), lif_membrane(p, tensors, x).v]
-    return []

@@ -16,10 +16,11 @@ from spikewright.sim.emulation.exact import (
     leaky_membrane,
     lif_membrane,
     requantized,
+    synapse_membranes,
     tensor_range,
 )
 from spikewright.sim.event_matvec import EventMatVec
-from spikewright.sim.leaky import Leaky
+from spikewright.sim.leaky import LeakForm, Leaky
 from spikewright.sim.lif import Lif
 from spikewright.sim.matvec import MatVec
 from spikewright.sim.ports import SPIKE
@@ -146,13 +147,22 @@ class Writer:
         """The steps of :class:`~spikewright.sim.lif.Lif`, those its options ask for."""
         found = lif_membrane(p, self.tensors, self.given[0])
         bound = self._leak_bound(p.leak, p.leak_frac, found.reach)
-        if p.adaptation is not None:
+        if p.adaptation is not None and p.adaptation_leak is not None:
             a = format_range(p.adaptation)
-            bound = max(bound, self._leak_bound(str(p.adaptation_leak), p.leak_frac, a))
+            bound = max(bound, self._leak_bound(p.adaptation_leak, p.leak_frac, a))
+        synapses = synapse_membranes(p, self.tensors, self.given[0])
+        for (form, _), s in zip(p.synapses.values(), synapses, strict=True):
+            bound = max(bound, self._leak_bound(form, p.leak_frac, s.reach))
         kind = integer_type(max(bound, found.others))
         v = self._state("v", kind)
         pending = self._state("pending", UINT8) if p.reset_next else ""
-        lines = [f"u, i = {v}[j], {kind}({inputs[0]}[j])"]
+        lines = [f"i = {kind}({inputs[0]}[j])"]
+        for (name, (form, fmt)), s in zip(p.synapses.items(), synapses, strict=True):
+            row = self._state(name, kind)
+            lines += [f"u = {row}[j]", *self._leak(form, p.leak_frac, kind, after_input=False)]
+            lines += clip_lines("w", kind, s.updated, format_range(fmt))
+            lines += [f"{row}[j] = w", "i = w"]
+        lines.append(f"u = {v}[j]")
         if p.reset_next:
             lines += self._reset(p, kind, found.reset, "u", f"{pending}[j] != 0")
         lines += self._leak(p.leak, p.leak_frac, kind, after_input=p.leak_after_input)
@@ -210,20 +220,22 @@ class Writer:
         ]
 
     def _adapt(self, p: Lif, kind: np.dtype[Any]) -> list[str]:
-        if p.adaptation is None:
+        if p.adaptation is None or p.adaptation_leak is None:
             return []
         a, limit = self._state("a", kind), format_range(p.adaptation)
         step = self.text.constant(self.tensors[str(p.adaptation_step)], kind)
         return [
             f"u, i = {a}[j], {step} if fire else {kind}(0)",
-            *self._leak(str(p.adaptation_leak), p.leak_frac, kind, after_input=False),
+            *self._leak(p.adaptation_leak, p.leak_frac, kind, after_input=False),
             *clip_lines("w", kind, Range(limit.lo - 1, limit.hi + 1), limit),
             f"{a}[j] = w",
         ]
 
-    def _leak(self, name: str, frac: int, kind: np.dtype[Any], *, after_input: bool) -> list[str]:
+    def _leak(
+        self, form: LeakForm, frac: int, kind: np.dtype[Any], *, after_input: bool
+    ) -> list[str]:
         """Lines for ``w``, what ``u`` becomes with the input ``i``."""
-        leak = Leak.of(self.tensors[name], frac)
+        leak = Leak.read(form, self.tensors, frac)
         code = self.text.constant((1 << leak.frac) - leak.keep, kind)
         half = (1 << leak.frac) >> 1 if leak.frac else 0
         return [
@@ -233,8 +245,8 @@ class Writer:
             f"w = {kind}(old - lost)" if after_input else f"w = {kind}({kind}(old - lost) + i)",
         ]
 
-    def _leak_bound(self, name: str, frac: int, reach: Range) -> int:
-        leak = Leak.of(self.tensors[name], frac)
+    def _leak_bound(self, form: LeakForm, frac: int, reach: Range) -> int:
+        leak = Leak.read(form, self.tensors, frac)
         codes = tensor_range((1 << leak.frac) - leak.keep)
         lost = codes.times(reach)
         return max(lost.bound + (1 << leak.frac), reach.minus(lost).bound)

@@ -16,11 +16,12 @@ from spikewright.sim.emulation.exact import (
     format_range,
     leaky_membrane,
     lif_membrane,
+    synapse_membranes,
 )
 from spikewright.sim.emulation.kernels import BOOL, Array, Call, Kernel, Site, uniform
-from spikewright.sim.leaky import Leaky
+from spikewright.sim.leaky import LeakForm, Leaky
 from spikewright.sim.lif import Lif
-from spikewright.sim.primitive import Codes, Tensors
+from spikewright.sim.primitive import Tensors
 
 UINT8 = np.dtype(np.uint8)
 
@@ -28,8 +29,7 @@ UINT8 = np.dtype(np.uint8)
 class _Leak:
     """``v - round(λ v) + i`` as a product, a sum and a floor."""
 
-    def __init__(self, codes: Codes, frac: int, kind: np.dtype[Any]):
-        leak = Leak.of(codes, frac)
+    def __init__(self, leak: Leak, kind: np.dtype[Any]):
         # Integers count in units of 2^-frac, floats have the scale in their exponent.
         self.frac = np.array(leak.frac) if kind == INT64 else None
         scale = 1.0 if kind == INT64 else 2.0**-leak.frac
@@ -37,12 +37,16 @@ class _Leak:
         self.keep = uniform(leak.keep * scale, kind)
         self.offset = np.array(leak.offset * scale, kind)
 
-    def scaled(self, i: Array, ready: Array) -> Iterator[Call]:
+    def scaled(self, site: Site, name: str, i: Array) -> tuple[list[Call], Array]:
         """Calls for the input as ``emit`` takes it: scaled, with the offset added."""
+        if not self.rounds:
+            return [], i
+        ready = site.scratch(name, i.shape, i.dtype)
+        calls: list[Call] = []
         if self.frac is not None:
-            yield partial(np.left_shift, i, self.frac, ready)
+            calls.append(partial(np.left_shift, i, self.frac, ready))
             i = ready
-        yield partial(np.add, i, self.offset, ready)
+        return [*calls, partial(np.add, i, self.offset, ready)], ready
 
     def floor(self, u: Array, result: Array) -> Call:
         """Call that drops the fraction bits."""
@@ -67,6 +71,8 @@ class _MembraneKernel(Kernel):
     leak: _Leak
     kind: np.dtype[Any]
     updated: Range
+    entry: _Leak | None
+    """Leak that the input is scaled for; ``None`` if the sum comes before the leak."""
 
     def state(self, batch: int) -> dict[str, Array]:
         return {name: v.astype(self.kind) for name, v in super().state(batch).items()}
@@ -87,13 +93,11 @@ class _MembraneKernel(Kernel):
 
     def _input(self, site: Site, i: Array) -> tuple[list[Call], Array]:
         calls, i = site.cast("i", i, self.kind)
-        if not self.leak.rounds or self.primitive.leak_after_input:
+        if self.entry is None:
             return calls, i
         held = i.ndim == 3 and i.strides[0] == 0
-        source = i[:1] if held else i
-        ready = site.scratch("ready", source.shape, self.kind)
-        calls.extend(self.leak.scaled(source, ready))
-        return calls, np.broadcast_to(ready, i.shape) if held else ready
+        scaling, ready = self.entry.scaled(site, "ready", i[:1] if held else i)
+        return [*calls, *scaling], np.broadcast_to(ready, i.shape) if held else ready
 
     def _update(self, site: Site, v: Array, i: Array, u: Array) -> Iterator[Call]:
         if self.primitive.leak_after_input:
@@ -109,11 +113,12 @@ class LeakyKernel(_MembraneKernel):
     def __init__(self, primitive: Leaky, tensors: Tensors, given: Sequence[Range]):
         super().__init__(primitive, tensors, given)
         found = leaky_membrane(primitive, tensors, given[0])
-        leak = Leak.of(tensors[primitive.leak], primitive.leak_frac)
-        self.kind = exact_type(max(leak.bound(found.reach, given[0]), found.others))
+        leak = Leak.read(primitive.leak, tensors, primitive.leak_frac)
+        self.kind = exact_type(max(leak.bound(found.reach, found.i), found.others))
         self.outputs = (self.kind,)
         self.updated = found.updated
-        self.leak = _Leak(tensors[primitive.leak], primitive.leak_frac, self.kind)
+        self.leak = _Leak(leak, self.kind)
+        self.entry = None if primitive.leak_after_input else self.leak
 
     def emit_step(self, site: Site, i: Array, outputs: list[Array]) -> Iterator[Call]:
         v = site.state["v"]
@@ -127,20 +132,32 @@ class LifKernel(_MembraneKernel):
 
     def __init__(self, primitive: Lif, tensors: Tensors, given: Sequence[Range]):
         super().__init__(primitive, tensors, given)
-        self.found = lif_membrane(primitive, tensors, given[0])
-        leak = Leak.of(tensors[primitive.leak], primitive.leak_frac)
-        self.kind = exact_type(max(leak.bound(self.found.reach, given[0]), self.found.others))
+        self.found = found = lif_membrane(primitive, tensors, given[0])
+        leak = self._read(primitive.leak)
+        synapses = [
+            (name, self._read(form), membrane)
+            for (name, (form, _)), membrane in zip(
+                primitive.synapses.items(),
+                synapse_membranes(primitive, tensors, given[0]),
+                strict=True,
+            )
+        ]
+        bounds = [pole.bound(membrane.reach, membrane.i) for _, pole, membrane in synapses]
+        self.kind = exact_type(max([leak.bound(found.reach, found.i), found.others, *bounds]))
         self.outputs = (BOOL, self.kind)[: len(self.outputs)]
-        self.updated = self.found.updated
-        self.leak = self._leak(primitive.leak)
+        self.updated = found.updated
+        self.leak = _Leak(leak, self.kind)
+        self.after = None if primitive.leak_after_input else self.leak
+        self.synapses = [(name, _Leak(pole, self.kind), m) for name, pole, m in synapses]
+        self.entry = self.synapses[0][1] if self.synapses else self.after
         self.threshold = self._constant(primitive.threshold)
         self.reset = None if primitive.reset_name is None else self._constant(primitive.reset_name)
-        if primitive.adaptation is not None:
-            self.adaptation_leak = self._leak(str(primitive.adaptation_leak))
+        if primitive.adaptation_leak is not None:
+            self.adaptation_leak = _Leak(self._read(primitive.adaptation_leak), self.kind)
             self.adaptation_step = self._constant(str(primitive.adaptation_step))
 
-    def _leak(self, name: str) -> _Leak:
-        return _Leak(self.tensors[name], self.primitive.leak_frac, self.kind)
+    def _read(self, form: LeakForm) -> Leak:
+        return Leak.read(form, self.tensors, self.primitive.leak_frac)
 
     def _constant(self, name: str) -> Array:
         return uniform(self.tensors[name], self.kind)
@@ -151,6 +168,8 @@ class LifKernel(_MembraneKernel):
 
     def emit_step(self, site: Site, i: Array, outputs: list[Array]) -> Iterator[Call]:
         p, v, spike = self.primitive, site.state["v"], outputs[0]
+        calls, i = self._integrate(site, i)
+        yield from calls
         if p.reset_next:
             yield from self._reset(site, v, site.state["pending"])
         u = site.scratch("u", v.shape, self.kind) if p.refractory else v
@@ -180,10 +199,22 @@ class LifKernel(_MembraneKernel):
         if p.adaptation is not None:
             yield from self._adapt(site, spike)
 
+    def _integrate(self, site: Site, i: Array) -> tuple[list[Call], Array]:
+        """Calls for the synapse, whose last current is then scaled for the membrane's leak."""
+        calls: list[Call] = []
+        following = [*(leak for _, leak, _ in self.synapses[1:]), self.after]
+        for (name, leak, membrane), after in zip(self.synapses, following, strict=False):
+            s = site.state[name]
+            calls += leak.emit(s, s, i)
+            calls += site.clip(s, membrane.updated, self.primitive.synapse)
+            scaling, i = ([], s) if after is None else after.scaled(site, f"{name} ready", s)
+            calls += scaling
+        return calls, i
+
     def _wait(self, site: Site, v: Array, i: Array, u: Array, waiting: Array) -> Iterator[Call]:
         yield partial(np.greater, site.state["refractory"], np.uint8(0), waiting)
         if self.primitive.refractory_input == "keep":
-            if self.leak.rounds and not self.primitive.leak_after_input:
+            if self.leak.rounds and self.after is not None:
                 plain = site.scratch("plain", v.shape, self.kind)
                 yield self.leak.floor(i, plain)
                 i = plain

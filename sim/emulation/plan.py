@@ -3,10 +3,10 @@
 
 from collections.abc import Iterator, Mapping
 
+from spikewright.sim.activation import Activation
 from spikewright.sim.count import Count
 from spikewright.sim.delay import Delay
 from spikewright.sim.elementwise import Elementwise
-from spikewright.sim.emulation.exact import ranges
 from spikewright.sim.emulation.kernels import (
     CountKernel,
     ElementwiseKernel,
@@ -17,11 +17,14 @@ from spikewright.sim.emulation.kernels import (
 )
 from spikewright.sim.emulation.loop import Loop, writable
 from spikewright.sim.emulation.membranes import LeakyKernel, LifKernel
+from spikewright.sim.emulation.ranges import ranges
+from spikewright.sim.emulation.tables import TableKernel
 from spikewright.sim.event_matvec import EventMatVec
 from spikewright.sim.hold import Hold
 from spikewright.sim.last import Last
 from spikewright.sim.leaky import Leaky
 from spikewright.sim.lif import Lif
+from spikewright.sim.lookup import Lookup
 from spikewright.sim.matvec import MatVec
 from spikewright.sim.ports import Rate
 from spikewright.sim.primitive import Primitive
@@ -45,6 +48,8 @@ KERNELS: dict[type[Primitive], type[Kernel]] = {
     MatVec: MatVecKernel,
     EventMatVec: MatVecKernel,
     Requantize: RequantizeKernel,
+    Activation: TableKernel,
+    Lookup: TableKernel,
     Elementwise: ElementwiseKernel,
     Route: RouteKernel,
     Count: CountKernel,

@@ -164,7 +164,7 @@ class Host:
         if self.ready and self.pauses.go() and self.given < len(self.pulses):
             self.pulse, code = self.pulses[self.given]
             wires.set(f"{self.name}_data", code)
-        for kind in ("rewind", "write", "advance"):
+        for kind in ("rewind", "write", "advance", "fetch"):
             wires.set(f"{self.name}_{kind}", int(kind == self.pulse))
 
     def sample(self, wires: Wires) -> None:

@@ -6,7 +6,14 @@ from typing import Any
 from hypothesis import strategies as st
 
 from spikewright.sim.fixed import QFormat
+from spikewright.sim.leaky import LeakForm
 from spikewright.sim.lif import Lif
+
+
+def leaks(frac: int, *names: str) -> st.SearchStrategy[LeakForm]:
+    """A tensor of one of these names, or shifts that so many fraction bits express."""
+    shifts = st.sets(st.integers(1, frac), max_size=4)
+    return st.sampled_from(names) | shifts.map(lambda found: tuple(sorted(found)))
 
 
 @st.composite
@@ -18,20 +25,27 @@ def lifs(
     current = QFormat(width=draw(st.integers(1, width)), frac=3, signed=draw(st.booleans()))
     reset = draw(st.sampled_from(["subtract", "value", "none"]))
     own = draw(st.sampled_from(["reset", "threshold"]))
+    frac = draw(st.integers(1, leak_frac))
     fields: dict[str, Any] = {}
+    if draw(st.booleans()):
+        fields["synapse"] = QFormat(width=draw(st.integers(2, width)), frac=3)
+        fields["synapse_leak"] = draw(leaks(frac, "synapse_leak", "leak"))
+        if draw(st.booleans()):
+            fields["synapse_order"] = 2
+            fields["synapse_leak_2"] = draw(st.none() | leaks(frac, "synapse_leak_2", "leak"))
     if draw(st.booleans()):
         fields["adaptation"] = QFormat(
             width=draw(st.integers(1, width)), frac=3, signed=draw(st.booleans())
         )
-        fields["adaptation_leak"] = draw(st.sampled_from(["adaptation_leak", "leak"]))
+        fields["adaptation_leak"] = draw(leaks(frac, "adaptation_leak", "leak"))
         fields["adaptation_step"] = draw(st.sampled_from(["adaptation_step", "threshold"]))
     return Lif(
         size=draw(st.integers(1, most)),
         input=current,
         membrane=membrane,
-        leak="leak",
+        leak=draw(leaks(frac, "leak")),
         threshold="threshold",
-        leak_frac=draw(st.integers(1, leak_frac)),
+        leak_frac=frac,
         per_neuron=draw(st.booleans()),
         reset=reset,
         reset_tensor=own if reset == "value" else draw(st.sampled_from([own, None])),

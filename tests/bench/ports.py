@@ -16,7 +16,7 @@ from amaranth.hdl import (
 )
 from amaranth.lib import stream, wiring
 
-HOST_MEMBERS = {"rewind", "write", "advance", "data", "data_out", "ready"}
+HOST_MEMBERS = {"rewind", "write", "advance", "fetch", "data", "data_out", "ready"}
 
 
 @dataclass(frozen=True, kw_only=True)

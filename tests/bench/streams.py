@@ -115,7 +115,7 @@ def read_back(
         As in :func:`simulate`.
     """
     pulses = {name: load_pulses(codes) for name, codes in (tensors or {}).items()}
-    pulses[port] = [*pulses.get(port, []), ("rewind", 0), *[("advance", 0)] * count]
+    pulses[port] = [*pulses.get(port, []), ("rewind", 0), *[("fetch", 0), ("advance", 0)] * count]
     plan = Plan(
         hosts=pulses, constants=dict(inputs or {}), stall_seed=stall_seed, max_cycles=max_cycles
     )

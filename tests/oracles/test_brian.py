@@ -124,3 +124,67 @@ def in_brian_constant(drive: np.ndarray) -> np.ndarray:
     monitor = brian2.SpikeMonitor(group)
     brian2.Network(group, monitor).run(STEPS * DT_MS * ms)
     return np.asarray(monitor.count)
+
+
+TAU_SYNAPSE_MS = 5.0
+
+
+def with_synapse_in_brian(arriving: np.ndarray, reset: str) -> np.ndarray:
+    """Spikes of neurons driven through an exponential synapse, (STEPS, SIZE); solved exactly."""
+    ms = brian2.ms
+    group = brian2.NeuronGroup(
+        SIZE,
+        "dv/dt = (s - v) / tau : 1\nds/dt = -s / tau_synapse : 1",
+        threshold="v >= 1",
+        reset=reset,
+        method="exact",
+        dt=DT_MS * ms,
+        namespace={
+            "tau": TAU_MS * ms,
+            "tau_synapse": TAU_SYNAPSE_MS * ms,
+            "arriving": brian2.TimedArray(arriving, dt=DT_MS * ms),
+        },
+    )
+    group.run_regularly("s += arriving(t, i)", dt=DT_MS * ms, when="synapses")
+    monitor = brian2.SpikeMonitor(group)
+    brian2.Network(group, monitor).run((STEPS + 1) * DT_MS * ms)
+    spikes = np.zeros((STEPS + 1, SIZE), np.int64)
+    spikes[np.round(monitor.t / (DT_MS * ms)).astype(int), np.asarray(monitor.i)] = 1
+    # What arrives in a step of Brian2 moves the membrane in the next.
+    return spikes[1:]
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+@pytest.mark.parametrize("reset", ["v = 0", "v -= 1"])
+def test_neurons_with_a_synapse(reset: str, seed: int) -> None:
+    """The synapse's own step is exact, and the gain folds what it gives within one."""
+    rng = np.random.default_rng(seed)
+    rates = rng.uniform(0, 0.4, SIZE)
+    arriving = (rng.random((STEPS, SIZE)) < rates) * rng.uniform(0.5, 3, (STEPS, SIZE))
+    keep, keep_synapse = np.exp(-DT_MS / TAU_MS), np.exp(-DT_MS / TAU_SYNAPSE_MS)
+    gain = TAU_SYNAPSE_MS / (TAU_SYNAPSE_MS - TAU_MS) * (keep_synapse - keep)
+    membrane = QFormat(width=26, frac=FRAC)
+    primitive = Lif(
+        size=SIZE,
+        input=membrane,
+        membrane=membrane,
+        leak="leak",
+        threshold="threshold",
+        leak_frac=20,
+        reset="subtract" if reset == "v -= 1" else "value",
+        reset_tensor=None if reset == "v -= 1" else "zero",
+        synapse=membrane,
+        synapse_leak="synapse",
+    )
+    tensors = {
+        "leak": leak_format(20).encode([1 - keep]),
+        "synapse": leak_format(20).encode([1 - keep_synapse]),
+        "threshold": membrane.encode([1.0]),
+        "zero": np.array([0]),
+    }
+    tensors = {name: tensors[name] for name in primitive.tensors()}
+    ours = golden_run(primitive, tensors, [membrane.encode(gain * arriving)[None]])[0][0]
+    theirs = with_synapse_in_brian(arriving, reset)
+    assert theirs.sum() > 10 * SIZE
+    assert np.abs(ours.sum(0) - theirs.sum(0)).max() <= 1
+    assert (ours == theirs).all(0).mean() >= 0.95

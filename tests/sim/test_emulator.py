@@ -204,17 +204,21 @@ class Counting(QFormat):
 
 def clipped_by_golden(program: Program, node: Node, streams: Mapping[str, Codes]) -> int:
     """Codes that a node clips, step by step on the golden run's streams."""
-    which = "output" if isinstance(node.primitive, Requantize) else "membrane"
-    fmt = getattr(node.primitive, which)
-    primitive = dataclasses.replace(
-        node.primitive, **{which: Counting(width=fmt.width, frac=fmt.frac, signed=fmt.signed)}
-    )
+    names = ("output",) if isinstance(node.primitive, Requantize) else ("membrane", "synapse")
+    formats = {name: getattr(node.primitive, name, None) for name in names}
+    counting = {
+        name: Counting(width=fmt.width, frac=fmt.frac, signed=fmt.signed)
+        for name, fmt in formats.items()
+        if fmt is not None
+    }
+    primitive = dataclasses.replace(node.primitive, **counting)
     x = streams[program.resolve(node.inputs[0])]
     x = x[:, None] if x.ndim == 2 else x
     state, Counting.clipped[:] = primitive.init_state(len(x)), []
     for t in range(x.shape[1]):
         state, _ = primitive.step(program.tensors, state, x[:, t])
-    return sum(both if fmt.signed else above for above, both in Counting.clipped)
+    signed = counting[names[0]].signed
+    return sum(both if signed else above for above, both in Counting.clipped)
 
 
 @settings(max_examples=60)

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from random_program import Draw, random_codes
 
 from spikewright.sim import golden
-from spikewright.sim.emulation.exact import Leak, Range, exact_type, ranges, settle, sums_range
+from spikewright.sim.emulation.exact import Leak, Range, exact_type, settle, sums_range
 from spikewright.sim.emulation.plan import Plan
+from spikewright.sim.emulation.ranges import ranges
 from spikewright.sim.emulator import Emulator
 from spikewright.sim.fixed import QFormat, round_half_up
 from spikewright.sim.leaky import leak

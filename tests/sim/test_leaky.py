@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The leaky integrator against exact fractions, step by step."""
 
+import json
 import math
 from fractions import Fraction
 
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 from spikewright.sim.errors import FormatError
 from spikewright.sim.fixed import QFormat
 from spikewright.sim.leaky import Leaky, leak_format
+from spikewright.sim.primitives import primitive_from
 
 
 def half_up(value: Fraction) -> int:
@@ -72,6 +74,40 @@ def test_a_leak_of_one_forgets_at_once(frac: int) -> None:
     assert got.ravel().tolist() == [100, -7, 0]
 
 
+@given(
+    frac=st.integers(1, 24),
+    chosen=st.sets(st.integers(1, 24), max_size=5),
+    after_input=st.booleans(),
+    seed=st.integers(0, 2**32),
+)
+def test_shifts_are_the_code_that_they_add_up_to(
+    frac: int, chosen: set[int], after_input: bool, seed: int
+) -> None:
+    shifts = tuple(sorted(shift for shift in chosen if shift <= frac))
+    fields = {"size": 3, "input": QFormat(width=12), "membrane": QFormat(width=14)}
+    fields |= {"leak_frac": frac, "leak_after_input": after_input}
+    by_shifts, by_code = Leaky(leak=shifts, **fields), Leaky(leak="l", **fields)
+    assert by_shifts.tensors() == {}
+    code = leak_format(frac).encode([sum(2.0**-shift for shift in shifts)])
+    (currents,) = random_inputs(np.random.default_rng(seed), by_code, 2, 8)
+    (got,) = golden_run(by_shifts, {}, [currents])
+    (want,) = golden_run(by_code, {"l": code}, [currents])
+    np.testing.assert_array_equal(got, want)
+
+
+def test_no_shifts_are_no_leak() -> None:
+    fmt = QFormat(width=8)
+    (got,) = golden_run(
+        Leaky(size=1, input=fmt, membrane=fmt, leak=()), {}, [np.array([[[100], [-7], [0]]])]
+    )
+    assert got.ravel().tolist() == [100, 93, 93]
+
+
+def test_shifts_survive_a_description() -> None:
+    primitive = Leaky(**{**GOOD, "leak": (3, 5)})
+    assert primitive_from(json.loads(json.dumps(primitive.describe()))) == primitive
+
+
 GOOD = {
     "size": 1,
     "input": QFormat(width=8, frac=4),
@@ -110,6 +146,16 @@ GOOD = {
                 "Leaky input must have the membrane's 4 fraction bits and at most 32 bits, "
                 "not s33.4: put a Requantize before it"
             ),
+        ),
+        *(
+            (
+                {"leak": leak, "leak_frac": 8},
+                (
+                    "Leaky leak must be a tensor's name or a tuple of ascending shifts from 1 to "
+                    f"its 8 fraction bits, not {leak!r}"
+                ),
+            )
+            for leak in [(9,), (0, 3), (4, 3), (4, 4), (2.0,), (True,), [3], 3, None]
         ),
     ],
 )

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Every option of the neuron against seven steps in plain Python."""
+"""Every option of the neuron against its numbered steps in plain Python."""
 
+import dataclasses
 import math
 from fractions import Fraction
 from typing import Any
@@ -12,8 +13,8 @@ from bench.lifs import lifs
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spikewright.sim.errors import FormatError
 from spikewright.sim.fixed import QFormat
+from spikewright.sim.leaky import LeakForm, Leaky, leak_codes
 from spikewright.sim.lif import Lif
 
 
@@ -27,7 +28,7 @@ class Neuron:
     def __init__(self, p: Lif, values: dict[str, int]):
         self.p = p
         self.values = values
-        self.v = self.a = self.wait = 0
+        self.v = self.a = self.wait = self.s1 = self.s2 = 0
         self.pending = False
 
     def clip(self, v: int, fmt: QFormat) -> int:
@@ -39,12 +40,26 @@ class Neuron:
         amount = self.values[self.p.reset_tensor or self.p.threshold]
         return amount if self.p.reset == "value" else self.clip(v - amount, self.p.membrane)
 
-    def leaked(self, v: int, name: str) -> int:
-        return v - half_up(Fraction(self.values[name], 2**self.p.leak_frac) * v)
+    def leaked(self, v: int, form: LeakForm) -> int:
+        if isinstance(form, str):
+            return v - half_up(Fraction(self.values[form], 2**self.p.leak_frac) * v)
+        return v - half_up(sum((Fraction(v, 2**shift) for shift in form), Fraction(0)))
+
+    def synapse(self, i: int) -> int:
+        p = self.p
+        if p.synapse is None:
+            return i
+        self.s1 = self.clip(self.leaked(self.s1, p.synapse_leak) + i, p.synapse)
+        if p.synapse_order == 1:
+            return self.s1
+        second = p.synapse_leak if p.synapse_leak_2 is None else p.synapse_leak_2
+        self.s2 = self.clip(self.leaked(self.s2, second) + self.s1, p.synapse)
+        return self.s2
 
     def step(self, i: int) -> tuple[int, int, int]:
         """Spike, voltage before the reset, voltage after it."""
         p = self.p
+        i = self.synapse(i)  # 0
         if p.reset_next and self.pending:  # 1
             self.v = self.reset(self.v)
         waiting = self.wait > 0
@@ -68,13 +83,13 @@ class Neuron:
             self.wait = p.refractory
         if p.adaptation is not None:  # 7
             step = self.values[str(p.adaptation_step)] if fires else 0
-            self.a = self.clip(self.leaked(self.a, str(p.adaptation_leak)) + step, p.adaptation)
+            self.a = self.clip(self.leaked(self.a, p.adaptation_leak) + step, p.adaptation)
         return int(fires), before, self.v
 
 
 @settings(max_examples=400)
 @given(lifs(), st.integers(0, 2**32))
-def test_seven_steps(primitive: Lif, seed: int) -> None:
+def test_numbered_steps(primitive: Lif, seed: int) -> None:
     rng = np.random.default_rng(seed)
     tensors = random_tensors(rng, primitive)
     (currents,) = random_inputs(rng, primitive, 2, 8)
@@ -170,89 +185,54 @@ def test_adaptation_raises_the_threshold_of_the_next_step() -> None:
     assert (spikes, v) == ([1, 0, 1, 0], [10, 10, 20, 10])
 
 
-GOOD: dict[str, Any] = {
-    "size": 1,
-    "input": QFormat(width=8, frac=4),
-    "membrane": QFormat(width=12, frac=4),
-    "leak": "l",
-    "threshold": "t",
-}
+def test_a_synapse_smears_a_spike_out() -> None:
+    fields = {"synapse": QFormat(width=10), "synapse_leak": (1,), "voltage": "after"}
+    tensors = {"threshold": 500}
+    assert one([64, 0, 0, 0], tensors, **fields)[1] == [64, 96, 112, 120]
+    assert one([64, 0, 0, 0], tensors, synapse_order=2, **fields)[1] == [64, 128, 176, 208]
+    # The second stage forgets at once: then it is the first alone.
+    forgetful = {"synapse_order": 2, "synapse_leak_2": "one", **fields}
+    assert one([64, 0, 0], {**tensors, "one": 1 << 16}, **forgetful)[1] == [64, 96, 112]
 
 
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        (
-            {"membrane": QFormat(width=40, frac=4)},
-            "Lif membrane width must be between 2 and 32, not 40",
-        ),
-        ({"leak_frac": 30}, "Lif leak fraction must be between 1 and 24, not 30"),
-        (
-            {"membrane": QFormat(width=12, frac=4, signed=False)},
-            "Lif membrane must be signed, not u12.4",
-        ),
-        (
-            {"input": QFormat(width=8, frac=5)},
-            (
-                "Lif input must have the membrane's 4 fraction bits and at most 32 bits, "
-                "not s8.5: put a Requantize before it"
-            ),
-        ),
-        (
-            {"reset": "zero"},
-            "Lif reset must be 'subtract' or 'value' or 'none', not 'zero'",
-        ),
-        (
-            {"refractory_input": "hold"},
-            "Lif refractory input must be 'drop' or 'keep', not 'hold'",
-        ),
-        ({"voltage": "v"}, "Lif voltage must be 'none' or 'before' or 'after', not 'v'"),
-        ({"refractory": 256}, "Lif refractory must be between 0 and 255, not 256"),
-        ({"refractory": -1}, "Lif refractory must be between 0 and 255, not -1"),
-        ({"reset": "value"}, "Lif that resets to a value must name its reset_tensor"),
-        (
-            {"reset": "none", "reset_next": True},
-            "Lif without reset cannot reset in the next step: drop reset_next",
-        ),
-        ({"lower": -2049}, "Lif lower clamp must be between -2048 and 2047, not -2049"),
-        (
-            {"adaptation_leak": "a"},
-            "Lif with adaptation tensors must state the format of adaptation",
-        ),
-        (
-            {"adaptation": QFormat(width=8, frac=4), "adaptation_leak": "a"},
-            "Lif with adaptation must name adaptation_leak and adaptation_step",
-        ),
-        (
-            {
-                "adaptation": QFormat(width=8, frac=3),
-                "adaptation_leak": "a",
-                "adaptation_step": "s",
-            },
-            "Lif adaptation must have the membrane's 4 fraction bits and at most 32 bits, not s8.3",
-        ),
-        (
-            {"threshold": "l"},
-            "Lif tensor l must have one shape and format, not (1,) of u17.16 and (1,) of s12.4",
-        ),
-    ],
-)
-def test_what_is_refused(change: dict[str, Any], message: str) -> None:
-    with pytest.raises(FormatError) as caught:
-        Lif(**{**GOOD, **change})
-    assert str(caught.value) == message
-
-
-def test_state_is_what_the_options_need() -> None:
-    plain = Lif(**GOOD)
-    assert set(plain.init_state(2)) == {"v"}
-    full = Lif(
-        **GOOD,
-        reset_next=True,
-        refractory=3,
-        adaptation=QFormat(width=8, frac=4),
-        adaptation_leak="l",
-        adaptation_step="t",
+@settings(max_examples=150)
+@given(lifs(), st.integers(0, 2**32))
+def test_a_synapse_is_leaky_nodes_before_the_neurons(primitive: Lif, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    tensors = random_tensors(rng, primitive)
+    (currents,) = random_inputs(rng, primitive, 2, 8)
+    bare = dataclasses.replace(
+        primitive, synapse=None, synapse_leak=None, synapse_leak_2=None, synapse_order=1
     )
-    assert set(full.init_state(2)) == {"v", "pending", "refractory", "a"}
-    assert all(array.shape == (2, 1) for array in full.init_state(2).values())
+    want = golden_run(primitive, tensors, [currents])
+    for form, fmt in primitive.synapses.values():
+        pole = Leaky(
+            size=primitive.size,
+            input=bare.input,
+            membrane=fmt,
+            leak=form,
+            leak_frac=primitive.leak_frac,
+            per_neuron=primitive.per_neuron,
+        )
+        (currents,) = golden_run(pole, tensors, [currents])
+        bare = dataclasses.replace(bare, input=fmt)
+    for got, wanted in zip(golden_run(bare, tensors, [currents]), want, strict=True):
+        np.testing.assert_array_equal(got, wanted)
+
+
+@settings(max_examples=150)
+@given(lifs(), st.integers(0, 2**32))
+def test_shifts_and_the_code_they_add_up_to_are_the_same(primitive: Lif, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    (currents,) = random_inputs(rng, primitive, 2, 8)
+    loadable, tensors = primitive, random_tensors(rng, primitive)
+    for field in ("leak", "adaptation_leak", "synapse_leak", "synapse_leak_2"):
+        form = getattr(primitive, field)
+        if isinstance(form, tuple):
+            loadable = dataclasses.replace(loadable, **{field: f"own {field}"})
+            shape = (primitive.size if primitive.per_neuron else 1,)
+            code = np.broadcast_to(leak_codes(form, {}, primitive.leak_frac), shape)
+            tensors[f"own {field}"] = code.copy()
+    got = golden_run(loadable, tensors, [currents])
+    for a, b in zip(golden_run(primitive, tensors, [currents]), got, strict=True):
+        np.testing.assert_array_equal(a, b)

@@ -34,8 +34,8 @@ def test_unknown_type() -> None:
     with pytest.raises(ProgramError) as caught:
         primitive_from({"type": "Softmax"})
     known = (
-        "Count, Delay, Elementwise, EventMatVec, Extremum, Hold, Last, Leaky, Lif, MatVec, "
-        "Requantize, Route"
+        "Activation, Bernoulli, Count, Delay, Elementwise, EventMatVec, Extremum, Hold, Last, "
+        "Leaky, Lif, Lookup, MatVec, Requantize, Route"
     )
     assert str(caught.value) == f"Primitive must be one of {known}, not 'Softmax'"
 
