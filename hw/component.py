@@ -44,6 +44,8 @@ class PrimitiveComponent(wiring.Component):
     primitive: Primitive
     framed: ClassVar[bool] = False
     """Whether the component must know the steps of a frame (keyword ``steps``)."""
+    gathers: ClassVar[bool] = False
+    """Whether beats that leave may be narrower than its lanes (keyword ``lanes_out``)."""
 
     def __init__(
         self,

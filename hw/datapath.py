@@ -24,7 +24,9 @@ from spikewright.sim.primitive import Primitive
 from spikewright.sim.program import Node, Program
 
 
-def build(primitive: Primitive, lanes: int, steps: int | None) -> PrimitiveComponent:
+def build(
+    primitive: Primitive, lanes: int, steps: int | None, lanes_out: int = 1
+) -> PrimitiveComponent:
     """The component of a primitive: the class of its name, in the file of its name.
 
     Parameters
@@ -33,11 +35,17 @@ def build(primitive: Primitive, lanes: int, steps: int | None) -> PrimitiveCompo
     lanes : int
     steps : int or None
         Steps of a frame, for components that must know.
+    lanes_out : int
+        Elements in a beat that leaves, for components whose lanes are more than that.
     """
     file = type(primitive).__module__.rpartition(".")[2]
     module = importlib.import_module(f"spikewright.hw.{file}")
     kind: Callable[..., PrimitiveComponent] = getattr(module, type(primitive).__name__)
-    options = {"steps": steps} if getattr(module, type(primitive).__name__).framed else {}
+    options: dict[str, int | None] = {}
+    if getattr(kind, "framed", False):
+        options["steps"] = steps
+    if getattr(kind, "gathers", False):
+        options["lanes_out"] = lanes_out
     return kind(primitive, lanes=lanes, **options)
 
 
@@ -96,7 +104,12 @@ class Datapath(wiring.Component):
         frames = Signal(FRAME_COUNT_BITS)
         m.d.sync += frames.eq(frames + self.started)
         for node in self.program.order:
-            component = build(node.primitive, self.lanes[node.name], self.program.steps)
+            component = build(
+                node.primitive,
+                self.lanes[node.name],
+                self.program.steps,
+                beat_width(self.lanes, node.name),
+            )
             m.submodules[f"node_{node.name}"] = components[node.name] = component
             for port in node.primitive.ports().outputs:
                 sources[f"{node.name}.{port}"] = component.output(port)
@@ -141,6 +154,7 @@ class Datapath(wiring.Component):
                     reader.rewind.eq(host.rewind),
                     reader.write.eq(host.write),
                     reader.advance.eq(host.advance),
+                    reader.fetch.eq(host.fetch),
                     reader.data.eq(host.data),
                 ]
             ready: Value = readers[0].ready
@@ -161,7 +175,7 @@ class Datapath(wiring.Component):
         port = program.port(reference)
         if reference in program.inputs:
             port = replace(port, kind=Kind.DENSE)
-        width = beat_width(program, self.lanes, reference)
+        width = beat_width(self.lanes, reference)
         targets = [
             self._target(node, position, components)
             for node, position in program.consumers.get(reference, [])

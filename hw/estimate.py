@@ -4,12 +4,15 @@
 import re
 from dataclasses import dataclass
 
+from spikewright.hw.family import Family
+
 BLOCK_SHAPES = ((36, 512), (18, 1024), (9, 2048), (4, 4096), (2, 8192), (1, 16384))
 """Width and depth that a block RAM of 18 kbit can have."""
 LUT_RAMS_PER_BLOCK = 24
 """LUT RAMs of 16 x 4 bits up to which a memory rather takes them than a block."""
 
-_MEMORY = re.compile(r"^\s*memory width (\d+) size (\d+) ", re.MULTILINE)
+_MEMORY = re.compile(r"^(\s*attribute .*\n)?\s*memory width (\d+) size (\d+) ", re.MULTILINE)
+_BLOCK = re.compile(r"^\s*cell \\(DP16KD|MULT18X18D) ", re.MULTILINE)
 _PRODUCT = re.compile(r"^\s*cell \$mul .*?^\s*end$", re.MULTILINE | re.DOTALL)
 _WIDTH = re.compile(r"parameter \\([AB])_WIDTH (\d+)")
 _CONSTANT = re.compile(r"connect \\[AB] \d+'[01]+$", re.MULTILINE)
@@ -27,21 +30,28 @@ class Estimate:
     dsp: int
 
 
-def estimate(rtlil: str, multiplier: tuple[int, int]) -> Estimate:
+def estimate(rtlil: str, family: Family) -> Estimate:
     """Count memories and products in a design's RTLIL; the program's weights are not in it.
 
     Parameters
     ----------
     rtlil : str
-        As :func:`spikewright.hw.verilog.to_rtlil` writes it.
-    multiplier : (int, int)
-        Widest signed operands of one multiplier, in bits: (18, 18) on ECP5, (25, 18) on Xilinx 7.
+        As :func:`spikewright.hw.verilog.to_rtlil` writes it for the family.
+    family : Family
     """
-    memories = [(int(width), int(depth)) for width, depth in _MEMORY.findall(rtlil)]
-    products = [cell for cell in _PRODUCT.findall(rtlil) if not _CONSTANT.search(cell)]
+    memories = [
+        block_rams(int(width), int(depth))
+        for attribute, width, depth in _MEMORY.findall(rtlil)
+        if "distributed" not in attribute
+    ]
+    products = [
+        multipliers(*_widths(cell), family)
+        for cell in _PRODUCT.findall(rtlil)
+        if not _CONSTANT.search(cell)
+    ]
+    blocks = _BLOCK.findall(rtlil)
     return Estimate(
-        bram=sum(block_rams(width, depth) for width, depth in memories),
-        dsp=sum(_multipliers(cell, multiplier) for cell in products),
+        bram=sum(memories) + blocks.count("DP16KD"), dsp=sum(products) + blocks.count("MULT18X18D")
     )
 
 
@@ -56,11 +66,18 @@ def block_rams(width: int, depth: int) -> int:
     return 0 if lut_rams <= LUT_RAMS_PER_BLOCK * blocks else blocks
 
 
-def _multipliers(cell: str, multiplier: tuple[int, int]) -> int:
-    """Multipliers of a product: each part but the highest of a wide operand loses its sign bit."""
-    widths = dict(_WIDTH.findall(cell))
-    narrow, wide = sorted((int(widths["A"]), int(widths["B"])))
+def multipliers(a: int, b: int, family: Family) -> int:
+    """Multipliers of a product of two widths, in bits of signed operands.
+
+    Each part but the highest of a wide operand loses its sign bit.
+    """
     parts = 1
-    for width, limit in zip((wide, narrow), sorted(multiplier, reverse=True), strict=True):
+    for width, limit in zip(sorted((a, b)), sorted(family.multiplier), strict=True):
         parts *= max(1, -(-(width - 1) // (limit - 1)))
     return parts
+
+
+def _widths(cell: str) -> tuple[int, int]:
+    """Widths of a product's operands."""
+    widths = dict(_WIDTH.findall(cell))
+    return int(widths["A"]), int(widths["B"])

@@ -1,19 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
 """Between spikes as bits of a vector and spikes as events."""
 
-from amaranth import Cat, Module, Mux, Shape, Signal
+from amaranth import Cat, Module, Mux, Shape, Signal, Value
 from amaranth.build import Platform
-from amaranth.lib import stream, wiring
+from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from spikewright.hw.streams import beats_of, dense_layout, event_layout
+from spikewright.hw.sift import Sift, lowest, without_lowest
+from spikewright.hw.streams import dense_layout, event_layout
 
 
 class Gather(wiring.Component):
     """Spike vectors to events, ascending, with a marker after each vector.
 
-    A beat without spikes takes one cycle, another as many as it has spikes plus one; the marker
-    takes one.
+    A beat without spikes takes one cycle, another as many as it has spikes, and one more for each
+    eight lanes with a spike; the marker takes one. Latency four cycles to the first event.
 
     Parameters
     ----------
@@ -24,6 +25,7 @@ class Gather(wiring.Component):
     -------
     i : In(stream of dense beats of spikes, ``lanes`` wide)
     o : Out(stream of events)
+        Registered.
     """
 
     i: stream.Interface
@@ -42,44 +44,56 @@ class Gather(wiring.Component):
     def elaborate(self, platform: Platform | None) -> Module:
         """Generate the gateware."""
         m = Module()
-        beat, event = self.i.payload, self.o.payload
-        spikes = Signal(self.lanes)
-        tile = Signal(range(beats_of(self.size, self.lanes)))
-        base = Signal(range(self.size))
-        held, last, end = Signal(), Signal(), Signal()
-        lowest = Signal(range(self.lanes))
-        for k in reversed(range(self.lanes)):
-            with m.If(spikes[k]):
-                m.d.comb += lowest.eq(k)
-        silent = spikes == 0
-        m.d.comb += [
-            event.end_step.eq(silent),
-            event.end_frame.eq(silent & end),
-            event.index.eq(Mux(silent, 0, base + lowest)),
-            self.o.valid.eq(held & (~silent | last)),
-            self.i.ready.eq(~held | (silent & (~last | self.o.ready))),
-        ]
-        with m.If(self.i.valid & self.i.ready):
-            bits = Cat(beat.data[k] for k in range(self.lanes))
-            within = Mux(beat.last, (1 << self._tail) - 1, (1 << self.lanes) - 1)
+        m.submodules.sift = sift = Sift(size=self.size, lanes=self.lanes)
+        wiring.connect(m, wiring.flipped(self.i), sift.i)
+        group, given = sift.o.payload, Signal.like(sift.o.payload, name="given")
+        # What is left of the group; a group without spikes ends a vector.
+        held, silent, free = Signal(), Signal(), Signal()
+        rest = without_lowest(given.spikes)
+        m.d.comb += sift.o.ready.eq(~held | (silent & free))
+        with m.If(sift.o.ready):
+            m.d.sync += [held.eq(sift.o.valid), given.eq(group), silent.eq(group.spikes == 0)]
+        with m.Elif(free):
             m.d.sync += [
-                held.eq(1),
-                spikes.eq(bits & within),
-                last.eq(beat.last),
-                end.eq(beat.end),
-                base.eq(tile * self.lanes),
-                tile.eq(Mux(beat.last, 0, tile + 1)),
+                given.spikes.eq(rest),
+                silent.eq(~rest.any()),
+                held.eq(rest.any() | given.last),
             ]
-        with m.Elif(self.i.ready):
-            m.d.sync += held.eq(0)
-        with m.Elif(self.o.ready):
-            m.d.sync += spikes.eq(spikes & (spikes - 1))
+        # The place of a spike is numbered in one cycle and added to the first index in the next.
+        valid, place = Signal(), Signal(range(self.lanes), reset_less=True)
+        event = Signal.like(self.o.payload, name="event", reset_less=True)
+        later = self._two_places(m, valid, event, place)
+        m.d.comb += free.eq(~valid | later)
+        with m.If(free):
+            m.d.sync += [
+                valid.eq(held),
+                event.index.eq(Mux(silent, 0, given.base)),
+                event.end_step.eq(silent),
+                event.end_frame.eq(silent & given.end),
+                place.eq(Mux(silent, 0, Cat(lowest(m, given.spikes), given.number))),
+            ]
         return m
 
-    @property
-    def _tail(self) -> int:
-        """Elements in a vector's last beat."""
-        return self.size - (beats_of(self.size, self.lanes) - 1) * self.lanes
+    def _two_places(self, m: Module, valid: Value, event: data.View, place: Value) -> Value:
+        """Send an event; there is a second place, so that no register hangs on ``o.ready``.
+
+        Returns
+        -------
+        Value
+            Whether the event is taken.
+        """
+        o, spare = self.o, Signal.like(self.o.payload, name="spare", reset_less=True)
+        full = Signal()
+        complete = Signal.like(event, name="complete")
+        m.d.comb += [complete.eq(event), complete.index.eq(event.index + place)]
+        with m.If(~full):
+            m.d.sync += spare.eq(complete)
+        with m.If(~o.valid | o.ready):
+            m.d.sync += [o.valid.eq(full | valid), full.eq(0)]
+            m.d.sync += o.payload.eq(Mux(full, spare.as_value(), complete.as_value()))
+        with m.Elif(valid):
+            m.d.sync += full.eq(1)
+        return ~full
 
 
 class Scatter(wiring.Component):

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The rounding and overflow rules of :mod:`spikewright.sim.fixed`, as gateware expressions."""
 
-from amaranth import C, Module, Mux, Shape, Signal, Value, ValueLike, signed
+from amaranth import C, Cat, Module, Mux, Shape, Signal, Value, ValueLike, signed
 
 from spikewright.sim.fixed import QFormat
 
@@ -45,21 +45,26 @@ def rounded(value: ValueLike) -> Value:
     return (Value.cast(value) + 1) >> 1
 
 
-def partial_products(value: ValueLike, factor: ValueLike) -> tuple[Value, Value]:
-    """Two addends of ``value * factor``, to be registered before they are added.
-
-    The first takes one multiplier, the second what a wide signed value has below that: few bits in
-    additions, more in a multiplier of their own. Synthesis would add them in the same cycle.
-    """
-    code = Value.cast(value)
+def split(value: ValueLike) -> tuple[Value, Value | None, int]:
+    """A value as ``high * 2**below + low``, ``high`` for one multiplier; no ``low`` if it fits."""
+    code = as_signed(value)
     below = max(0, len(code) - MULTIPLIER_BITS)
-    high = (code[below:].as_signed() * factor) << below if below else code * factor
-    if below > MOST_ADDITIONS:
-        return high, code[:below] * factor
-    low: Value = C(0)
-    for k in range(below):
-        low = low + Mux(code[k], Value.cast(factor) << k, 0)
-    return high, low
+    if not below:
+        return Value.cast(value), None, 0
+    return code[below:].as_signed(), code[:below], below
+
+
+def as_signed(value: ValueLike) -> Value:
+    """The value with a sign bit."""
+    code = Value.cast(value)
+    return code if code.shape().signed else Cat(code, C(0, 1)).as_signed()
+
+
+def plus_shifted(low: ValueLike, high: ValueLike, shift: int) -> Value:
+    """``low + high * 2**shift``, in an addition without the bits below the shift."""
+    code = as_signed(low)
+    wide = Cat(code, code[-1].replicate(max(0, shift + 1 - len(code))))
+    return Cat(wide[:shift], wide[shift:].as_signed() + Value.cast(high)).as_signed()
 
 
 def minus_rounded(value: ValueLike, amount: ValueLike, shift: int) -> Value:

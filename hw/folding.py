@@ -3,31 +3,36 @@
 
 from collections.abc import Mapping
 
+from spikewright.hw.pace import product_cycles
+from spikewright.hw.streams import beats_of
 from spikewright.sim.errors import FormatError
 from spikewright.sim.matvec import MatVec
-from spikewright.sim.program import Program
+from spikewright.sim.ports import Rate
+from spikewright.sim.program import Node, Program
 
 DEFAULT_LANES = 16
 """Lanes of a matrix-vector product where the user states none."""
 
 
 def fold(program: Program, lanes: int | Mapping[str, int] | None = None) -> dict[str, int]:
-    """Lanes of every node.
+    """Lanes of every node, and as ``NODE.y`` the rows in a beat of each product.
 
-    Matrix-vector products get ``lanes`` (never more than they have rows); what follows one element
-    by element takes beats as wide as it is given; serial nodes have one lane.
+    A product with ``lanes`` units needs ``ceil(rows / lanes)`` passes, and gets the fewest units
+    that need no more: 16, and not 28, for 32 rows. Its beats are as narrow as they can be without
+    being what takes longest. What follows element by element takes beats as wide as it is given;
+    serial nodes have one lane.
 
     Parameters
     ----------
     program : Program
     lanes : int or mapping of str to int, optional
-        For every product, or by node name; the default is 16.
+        For every product (more than its rows are as many), or by name; the default is 16.
 
     Raises
     ------
     FormatError
-        If lanes are not positive, exceed a named product's rows, name no node or are other than
-        what follows for a node.
+        If lanes are not positive, exceed a named product's rows, name no node, do not divide into
+        the beats that are named, or are other than what follows for a node.
     """
     chosen = dict(lanes) if isinstance(lanes, Mapping) else {}
     general = DEFAULT_LANES if lanes is None or isinstance(lanes, Mapping) else lanes
@@ -35,7 +40,7 @@ def fold(program: Program, lanes: int | Mapping[str, int] | None = None) -> dict
         raise FormatError(f"Lanes must be a positive integer, not {general!r}")
     products = {n.name: n.primitive for n in program.nodes if isinstance(n.primitive, MatVec)}
     for name, own in chosen.items():
-        if name not in program.by_name:
+        if name.removesuffix(".y") not in program.by_name:
             raise FormatError(f"Lanes can be chosen for {', '.join(products)}, not for {name!r}")
         if name in products and not 1 <= own <= products[name].rows:
             raise FormatError(
@@ -43,18 +48,63 @@ def fold(program: Program, lanes: int | Mapping[str, int] | None = None) -> dict
             )
     folded: dict[str, int] = {}
     for node in program.order:
-        if node.name in products:
-            folded[node.name] = chosen.get(node.name, min(general, products[node.name].rows))
+        if isinstance(node.primitive, MatVec):
+            _fold_product(program, node, chosen, general, folded)
         elif node.primitive.serial:
             folded[node.name] = 1
         else:
-            folded[node.name] = max(beat_width(program, folded, r) for r in node.inputs)
+            folded[node.name] = max(beat_width(folded, r) for r in node.inputs)
     for name, own in chosen.items():
-        if own != folded[name]:
-            raise FormatError(f"Lanes of {name} follow from its input: {folded[name]}, not {own!r}")
+        if name not in products and own != folded.get(name):
+            raise FormatError(
+                f"Lanes of {name} follow from its input: {folded.get(name, 1)}, not {own!r}"
+            )
     return folded
 
 
-def beat_width(program: Program, folded: Mapping[str, int], reference: str) -> int:
+def _fold_product(
+    program: Program,
+    node: Node,
+    chosen: Mapping[str, int],
+    general: int,
+    folded: dict[str, int],
+) -> None:
+    """Units and rows in a beat of one product."""
+    primitive, wide = node.primitive, f"{node.name}.y"
+    if not isinstance(primitive, MatVec):
+        return
+    units = chosen.get(node.name, min(general, primitive.rows))
+    units = beats_of(primitive.rows, beats_of(primitive.rows, units))
+    divisors = [d for d in range(1, units + 1) if units % d == 0]
+    if wide in chosen and chosen[wide] not in divisors:
+        raise FormatError(
+            f"Rows in a beat of {node.name} must divide its {units} lanes, not {chosen[wide]!r}"
+        )
+    repeats = _beats_played(program, node)
+    most = product_cycles(primitive, units)
+    fits = [d for d in divisors if beats_of(primitive.rows, d) * repeats <= most]
+    folded[node.name] = units
+    folded[wide] = chosen.get(wide, min(fits, default=units))
+
+
+def _beats_played(program: Program, node: Node) -> int:
+    """How often each beat of a product is played by what follows it: once, or in every step."""
+    if program.rates[node.name] is Rate.STEP:
+        return 1
+    reached, found = [node.name], {node.name}
+    while reached:
+        name = reached.pop()
+        for port in program.by_name[name].primitive.ports().outputs:
+            for reader, _ in program.consumers.get(f"{name}.{port}", []):
+                if program.rates[reader.name] is Rate.STEP and not reader.primitive.serial:
+                    return program.steps or 1
+                if not reader.primitive.serial and reader.name not in found:
+                    found.add(reader.name)
+                    reached.append(reader.name)
+    return 1
+
+
+def beat_width(folded: Mapping[str, int], reference: str) -> int:
     """Elements in a beat of the stream that a reference names."""
-    return folded.get(reference.partition(".")[0], 1)
+    node = reference.partition(".")[0]
+    return folded.get(f"{node}.y", folded.get(node, 1))

@@ -3,18 +3,21 @@
 
 from typing import ClassVar
 
-from amaranth import Module
+from amaranth import Cat, Module, Mux, Signal
 from amaranth.build import Platform
-from amaranth.lib import wiring
+from amaranth.lib import data, wiring
 
 from spikewright.hw.component import PrimitiveComponent
+from spikewright.hw.fixed import shape_of
+from spikewright.hw.flow import delayed
+from spikewright.hw.outlet import CYCLES, Outlet
 from spikewright.hw.replay import Replay
 from spikewright.hw.streams import beats_of, layout_of
 from spikewright.sim.hold import Hold as Primitive
 
 
 class Hold(PrimitiveComponent):
-    """Play a frame's vector in every step; the next frame's comes in meanwhile.
+    """Play a frame's vector in every step, a beat a cycle; the next frame's comes in meanwhile.
 
     Parameters
     ----------
@@ -40,18 +43,32 @@ class Hold(PrimitiveComponent):
         """Generate the gateware."""
         m = Module()
         (port,) = self.primitive.ports().inputs.values()
+        shape = data.ArrayLayout(shape_of(port.format), self.lanes)
         m.submodules.replay = replay = Replay(
-            layout_of(port, self.lanes),
-            beats=beats_of(port.size, self.lanes),
-            passes=self.steps,
+            shape, length=beats_of(port.size, self.lanes), passes=self.steps, each=True
         )
-        o = self.output("y")
-        wiring.connect(m, wiring.flipped(self.input("x")), replay.i)
+        i, entry = self.input("x"), replay.i.payload
         m.d.comb += [
-            o.valid.eq(replay.o.valid),
-            replay.o.ready.eq(o.ready),
-            o.payload.eq(replay.o.payload),
-            o.payload.first.eq(replay.pass_first),
-            o.payload.end.eq(replay.pass_last),
+            replay.i.valid.eq(i.valid),
+            i.ready.eq(replay.i.ready),
+            entry.data.eq(i.payload.data),
+            entry.last.eq(i.payload.last),
+        ]
+        m.submodules.outlet = outlet = Outlet(
+            layout_of(port, self.lanes), depth=Replay.latency + CYCLES
+        )
+        wiring.connect(m, outlet.o, wiring.flipped(self.output("y")))
+        step = Signal(range(self.steps))
+        with m.If(replay.valid & replay.stop):
+            m.d.sync += step.eq(Mux(replay.final, 0, step + 1))
+        marks = Cat(replay.valid, step == 0, replay.stop, replay.final)
+        late = delayed(m, marks, replay.latency, init=0)
+        payload = outlet.payload
+        m.d.comb += [
+            replay.go.eq(outlet.room),
+            outlet.reserve.eq(replay.valid),
+            outlet.valid.eq(late[0]),
+            Cat(payload.first, payload.last, payload.end).eq(late[1:]),
+            payload.data.eq(replay.data),
         ]
         return m

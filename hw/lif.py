@@ -1,24 +1,31 @@
 # SPDX-License-Identifier: Apache-2.0
 """Leaky integrate-and-fire neurons with every option stated."""
 
-from collections.abc import Iterable
+import operator
 
-from amaranth import Cat, Module, Mux, Shape, Signal, Value
+from amaranth import Module, Mux, Shape, Value
 from amaranth.build import Platform
-from amaranth.lib import data, stream, wiring
+from amaranth.lib import wiring
 
 from spikewright.hw.component import PrimitiveComponent
 from spikewright.hw.events import Gather
-from spikewright.hw.fixed import minus_rounded, partial_products, saturate, shape_of
+from spikewright.hw.fixed import saturate, shape_of
+from spikewright.hw.leaky import leak_of, leaked, saturated
+from spikewright.hw.pipeline import Timed, latest
 from spikewright.hw.state import StatePipeline
-from spikewright.hw.streams import Buffer, dense_layout
+from spikewright.sim.fixed import QFormat
+from spikewright.sim.leaky import LeakForm
 from spikewright.sim.lif import Lif as Primitive
 
 
 class Lif(PrimitiveComponent):
-    """``lanes`` neurons a cycle, the state in memory; one multiplier a lane, two with adaptation.
+    """``lanes`` neurons a cycle, the state in memory.
 
-    Latency nine cycles to the first spike; then one cycle for each beat and each spike.
+    Each loadable leak takes a multiplier a lane, shifts take none; no stage has more than one carry
+    chain. A beat passes nine stages with one or two shifts, eleven with a multiplier; each order of
+    a synapse adds three or five, a clamp or a reset in the next step two, more shifts one each.
+    Throughput is as of :class:`~spikewright.hw.state.StatePipeline`, then as of
+    :class:`~spikewright.hw.events.Gather`.
 
     Parameters
     ----------
@@ -43,178 +50,166 @@ class Lif(PrimitiveComponent):
     def elaborate(self, platform: Platform | None) -> Module:
         """Generate the gateware."""
         m = Module()
-        p, lanes = self.primitive, range(self.lanes)
+        p = self.primitive
+        pipe = StatePipeline(m, self, self.input("i"), self._fields())
+        neurons = [_Neuron(pipe, p, k) for k in range(self.lanes)]
         m.submodules.gather = gather = Gather(size=p.size, lanes=self.lanes)
-        # Whether all lanes advance must not hang on who reads the spikes in the same cycle.
-        m.submodules.spikes = spikes = Buffer(dense_layout(Shape(1), self.lanes), depth=2)
-        wiring.connect(m, spikes.o, gather.i)
+        wiring.connect(m, pipe.send([n.spike for n in neurons], Shape(1)), gather.i)
         wiring.connect(m, gather.o, wiring.flipped(self.output("spike")))
-        advance = ~spikes.i.valid | spikes.i.ready
         if p.voltage != "none":
-            advance &= ~self.output("v").valid | self.output("v").ready
-        pipe = StatePipeline(
-            m,
-            self.input("i"),
-            size=p.size,
-            lanes=self.lanes,
-            layout=self._state_layout(),
-            advance=advance,
-        )
-        given = pipe.enter(self, self.input("i"))
-        neurons = [
-            _Neuron(m, p, {name: word[k] for name, word in pipe.parameters.items()}, k)
-            for k in lanes
-        ]
-        s3 = pipe.next(_merged(n.product(pipe.states[n.k], given[f"i{n.k}"]) for n in neurons))
-        s4 = pipe.next(_merged(n.integrate(s3) for n in neurons))
-        s5 = pipe.next(_merged(n.fire(s4) for n in neurons))
-        results = [n.finish(s5) for n in neurons]
-        pipe.write_back([state for state, _ in results])
-
-        self._send(m, spikes.i, advance, s5, [s5[f"spike{k}"] for k in lanes])
-        if p.voltage != "none":
-            self._send(m, self.output("v"), advance, s5, [v for _, v in results])
+            voltages = [n.before if p.voltage == "before" else n.after for n in neurons]
+            sent = pipe.send(voltages, shape_of(p.membrane))
+            wiring.connect(m, sent, wiring.flipped(self.output("v")))
+        pipe.write_back([n.state for n in neurons])
         return m
 
-    @staticmethod
-    def _send(
-        m: Module,
-        o: stream.Interface,
-        advance: Value,
-        stage: dict[str, Value],
-        elements: list[Value],
-    ) -> None:
-        """Register a beat of the last stage; it stays until taken."""
-        with m.If(o.ready):
-            m.d.sync += o.valid.eq(0)
-        with m.If(advance):
-            m.d.sync += o.valid.eq(stage["valid"])
-            m.d.sync += Cat(o.payload.last, o.payload.first, o.payload.end).eq(stage["flags"])
-            m.d.sync += [o.payload.data[k].eq(element) for k, element in enumerate(elements)]
-
-    def _state_layout(self) -> data.StructLayout:
+    def _fields(self) -> list[dict[str, Shape]]:
+        """State of a neuron, apart where it is read and written at other times."""
         p = self.primitive
-        fields: dict[str, Shape] = {"v": shape_of(p.membrane)}
+        membrane: dict[str, Shape] = {"v": shape_of(p.membrane)}
         if p.reset_next:
-            fields["pending"] = Shape(1)
+            membrane["pending"] = Shape(1)
         if p.refractory:
-            fields["refractory"] = Shape(p.refractory.bit_length())
+            membrane["refractory"] = Shape(p.refractory.bit_length())
+        fields = [membrane]
+        fields += [{name: shape_of(fmt)} for name, (_, fmt) in p.synapses.items()]
         if p.adaptation is not None:
-            fields["a"] = shape_of(p.adaptation)
-        return data.StructLayout(fields)
-
-
-_NAMES = (
-    *("v", "spike", "product", "rest", "total", "threshold", "reset", "refractory", "held"),
-    *("a", "a_product", "a_rest", "a_step", "subtract"),
-)
-"""What stages of a neuron may hand on."""
+            fields.append({"a": shape_of(p.adaptation)})
+        return fields
 
 
 class _Neuron:
-    """The arithmetic of one lane, stage by stage; what a stage hands on is named for the lane."""
+    """One lane, in the order of the primitive's steps.
 
-    def __init__(self, m: Module, primitive: Primitive, parameters: dict[str, Value], k: int):
-        self.m = m
-        self.p = primitive
-        self.parameters = parameters
-        self.k = k
+    Attributes
+    ----------
+    spike, before, after : Timed
+        What fires, and the voltage before and after the reset of the same step.
+    state : dict of str to Timed
+        New state.
+    """
 
-    def product(self, state: dict[str, Value], i: Value) -> dict[str, Value]:
-        """Pending reset, then the products with the leaks."""
-        p, leak = self.p, self.parameters[self.p.leak]
-        v: Value = state["v"]
+    def __init__(self, pipe: StatePipeline, primitive: Primitive, k: int):
+        self.pipe = pipe
+        self.p = p = primitive
+        self.old = pipe.states[k]
+        self.parameters = {name: lanes[k] for name, lanes in pipe.parameters.items()}
+        self.state: dict[str, Timed] = {}
+        i = self._synapse(pipe.inputs[k])
+        v = self.old["v"]
         if p.reset_next:
-            reset = self._reset(v, self.parameters.get(str(p.reset_name)))
-            v = Mux(state["pending"], reset, v)
-        v = self._named("v_held", v, shape_of(p.membrane))
-        total = v + i
-        product, rest = partial_products(total if p.leak_after_input else v, leak)
-        values = {
-            "product": product,
-            "rest": rest,
-            "total": total,
-            "threshold": self.parameters[p.threshold],
-        }
-        if p.reset_name is not None and not p.reset_next and p.reset_name != p.threshold:
-            values["reset"] = self.parameters[p.reset_name]
+            stages = 1 if p.reset == "value" else 2
+            v = self._reset(v, self.old["pending"], after=latest(i) - stages)
+        waiting = None
         if p.refractory:
-            values["refractory"] = state["refractory"]
-            if p.refractory_input == "drop":
-                values["held"] = v
-        if p.adaptation is not None:
-            a = state["a"]
-            values["threshold"] = values["threshold"] + a
-            values["a"] = a
-            adaptation_leak = self.parameters[str(p.adaptation_leak)]
-            values["a_product"], values["a_rest"] = partial_products(a, adaptation_leak)
-            values["a_step"] = self.parameters[str(p.adaptation_step)]
-            values["subtract"] = self.parameters[p.threshold]
-        return self._out(values)
-
-    def integrate(self, stage: dict[str, Value]) -> dict[str, Value]:
-        """The leak, or what a refractory neuron holds."""
-        p, s = self.p, self._in(stage)
-        v = minus_rounded(s["total"], s.pop("product") + s.pop("rest"), p.leak_frac)
-        total = s.pop("total")
-        if p.refractory:
-            held = s.pop("held") if p.refractory_input == "drop" else total
-            v = Mux(s["refractory"] != 0, held, v)
-        if p.adaptation is not None:
-            a_product = s.pop("a_product") + s.pop("a_rest")
-            s["a"] = minus_rounded(s["a"], a_product, p.leak_frac)
-        return self._out({**s, "v": v})
-
-    def fire(self, stage: dict[str, Value]) -> dict[str, Value]:
-        """Saturate, clamp, compare."""
-        p, s = self.p, self._in(stage)
-        v: Value = self._named("v_new", saturate(self.m, s["v"], p.membrane), shape_of(p.membrane))
-        if p.lower is not None and p.lower > p.membrane.lo:
-            v = Mux(v < p.lower, p.lower, v)
-        threshold = s.pop("threshold")
-        spike: Value = (v > threshold) if p.strict else (v >= threshold)
-        if p.refractory:
-            spike = spike & (s["refractory"] == 0)
-        if "subtract" in s:
-            threshold = s.pop("subtract")
-        if p.reset_name == p.threshold and not p.reset_next:
-            s["reset"] = threshold
-        return self._out({**s, "v": v, "spike": spike})
-
-    def finish(self, stage: dict[str, Value]) -> tuple[dict[str, Value], Value]:
-        """Reset, refractory, adaptation: the new state and the voltage to show."""
-        p, s = self.p, self._in(stage)
-        spike, before = s["spike"], s["v"]
-        after = before if p.reset_next else Mux(spike, self._reset(before, s.get("reset")), before)
-        state = {"v": after}
+            waiting = pipe.stage(lambda left: left != 0, self.old["refractory"], name="waiting")
+        self.before = self._clamp(self._integrate(v, i, waiting))
+        self.spike = self._fire(self.before, waiting)
+        self.after = self.before if p.reset_next else self._reset(self.before, self.spike)
+        self.state["v"] = self.after
         if p.reset_next:
-            state["pending"] = spike
+            self.state["pending"] = self.spike
         if p.refractory:
-            left = s["refractory"]
-            state["refractory"] = Mux(spike, p.refractory, Mux(left == 0, 0, left - 1))
-        if p.adaptation is not None:
-            state["a"] = saturate(self.m, s["a"] + Mux(spike, s["a_step"], 0), p.adaptation)
-        return state, before if p.voltage == "before" else after
+            self.state["refractory"] = self._count_down()
+        if p.adaptation is not None and p.adaptation_leak is not None:
+            self.state["a"] = self._adapt(p.adaptation_leak, p.adaptation)
 
-    def _reset(self, v: Value, amount: Value | None) -> Value:
-        if amount is None:
+    def _leak(
+        self, v: Timed, i: Timed | None, form: LeakForm, *, after_input: bool = False
+    ) -> Timed:
+        leak = leak_of(form, self.parameters)
+        return leaked(self.pipe, v, i, leak, self.p.leak_frac, after_input=after_input)
+
+    def _synapse(self, i: Timed) -> Timed:
+        """The current that comes out of one or two poles."""
+        for name, (form, fmt) in self.p.synapses.items():
+            i = self.state[name] = saturated(self.pipe, self._leak(self.old[name], i, form), fmt)
+        return i
+
+    def _integrate(self, v: Timed, i: Timed, waiting: Timed | None) -> Timed:
+        """The leak or what a refractory neuron holds, saturated."""
+        p, pipe = self.p, self.pipe
+        updated = self._leak(v, i, p.leak, after_input=p.leak_after_input)
+        if waiting is None:
+            return saturated(pipe, updated, p.membrane)
+        if p.refractory_input == "drop":
+            return pipe.stage(
+                lambda waiting, v, new: Mux(waiting, v, saturate(pipe.m, new, p.membrane)),
+                waiting,
+                v,
+                updated,
+                name="v",
+            )
+        kept = pipe.stage(operator.add, v, i, name="kept")
+        chosen = pipe.stage(Mux, waiting, kept, updated, name="chosen")
+        return saturated(pipe, chosen, p.membrane)
+
+    def _clamp(self, v: Timed) -> Timed:
+        """The lower clamp, where there is one within the membrane's format."""
+        lower = self.p.lower
+        if lower is None or lower == self.p.membrane.lo:
             return v
-        if self.p.reset == "value":
-            return amount
-        return saturate(self.m, v - amount, self.p.membrane)
+        below = self.pipe.stage(lambda v: v < lower, v, name="below")
+        return self.pipe.stage(
+            lambda below, v: _in_shape(v, Mux(below, lower, v)), below, v, name="clamped"
+        )
 
-    def _named(self, name: str, value: Value, shape: Shape) -> Signal:
-        signal = Signal(shape, name=f"{name}_{self.k}")
-        self.m.d.comb += signal.eq(value)
-        return signal
+    def _fire(self, v: Timed, waiting: Timed | None) -> Timed:
+        """Compare by the sign of a difference, which a subtracting reset may share."""
+        p, pipe = self.p, self.pipe
+        limit = self.parameters[p.threshold]
+        if p.adaptation is not None:
+            a = self.old["a"]
+            limit = pipe.stage(operator.add, limit, a, name="limit", after=latest(v) - 1)
 
-    def _out(self, values: dict[str, Value]) -> dict[str, Value]:
-        return {f"{name}{self.k}": value for name, value in values.items()}
+        def fires(v: Value, limit: Value, *waiting: Value) -> Value:
+            reached = (limit - v)[-1] if p.strict else ~(v - limit)[-1]
+            return reached & ~waiting[0] if waiting else reached
 
-    def _in(self, stage: dict[str, Value]) -> dict[str, Value]:
-        return {name: stage[f"{name}{self.k}"] for name in _NAMES if f"{name}{self.k}" in stage}
+        more = [] if waiting is None else [waiting]
+        return pipe.stage(fires, v, limit, *more, name="spike")
+
+    def _reset(self, v: Timed, where: Timed, *, after: int = 0) -> Timed:
+        p, pipe = self.p, self.pipe
+        if p.reset_name is None:
+            return v
+        amount = self.parameters[p.reset_name]
+        if p.reset == "value":
+            return pipe.stage(Mux, where, amount, v, name="reset", after=after)
+        less = pipe.stage(operator.sub, v, amount, name="less", after=after)
+        return pipe.stage(
+            lambda where, less, v: Mux(where, saturate(pipe.m, less, p.membrane), v),
+            where,
+            less,
+            v,
+            name="reset",
+        )
+
+    def _count_down(self) -> Timed:
+        """Refractory steps left."""
+        fewer = self.pipe.stage(
+            lambda left: _in_shape(left, Mux(left == 0, 0, left - 1)),
+            self.old["refractory"],
+            name="fewer",
+        )
+        return self.pipe.stage(
+            lambda spike, fewer: Mux(spike, self.p.refractory, fewer),
+            self.spike,
+            fewer,
+            name="left",
+        )
+
+    def _adapt(self, form: LeakForm, fmt: QFormat) -> Timed:
+        """Both what adaptation is after a spike and without, of which the spike then chooses."""
+        p, pipe = self.p, self.pipe
+        silent = self._leak(self.old["a"], None, form)
+        step = self.parameters[str(p.adaptation_step)]
+        spiked = pipe.stage(operator.add, silent, step, name="spiked")
+
+        return saturated(pipe, pipe.stage(Mux, self.spike, spiked, silent, name="chosen"), fmt)
 
 
-def _merged(lanes: Iterable[dict[str, Value]]) -> dict[str, Value]:
-    """What all lanes hand on."""
-    return {name: value for lane in lanes for name, value in lane.items()}
+def _in_shape(like: Value, value: Value) -> Value:
+    """A value that is known to fit another's shape, in it."""
+    bits = value[: len(like)]
+    return bits.as_signed() if like.shape().signed else bits

@@ -67,8 +67,8 @@ class ParameterPort(wiring.Component):
         tensor = Signal(range(max(len(self.sizes), 1)))
         index, target = Signal(bits), Signal(bits)
         chosen = Signal()
-        rewind, write, advance = Signal(), Signal(), Signal()
-        ready, found = self._hosts(m, tensor, rewind, write, advance)
+        rewind, write, advance, fetch = Signal(), Signal(), Signal(), Signal()
+        ready, found = self._hosts(m, tensor, rewind, write, advance, fetch)
         size = Array(self.sizes or (0,))[tensor]
         inside = chosen & (index < size)
         m.d.comb += [self.tensor.eq(tensor), self.index.eq(index)]
@@ -79,7 +79,6 @@ class ParameterPort(wiring.Component):
                     self.operand >= len(self.sizes),
                     Mux(self.start, ~chosen | (self.operand >= size), ~inside),
                 )
-                m.d.sync += self.value.eq(found)
                 with m.If(self.choose | self.start | self.write | self.read):
                     with m.If(refused):
                         m.next = "REFUSE"
@@ -89,9 +88,18 @@ class ParameterPort(wiring.Component):
                         m.d.sync += target.eq(Mux(self.choose, 0, self.operand))
                         m.next = "REWIND"
                     with m.Else():
-                        m.d.comb += [write.eq(self.write), advance.eq(self.read)]
-                        m.d.sync += [index.eq(index + 1), target.eq(index + 1)]
-                        m.next = "SEEK"
+                        m.d.comb += [write.eq(self.write), fetch.eq(self.read)]
+                        m.d.sync += target.eq(index + 1)
+                        with m.If(self.write):
+                            m.d.sync += index.eq(index + 1)
+                            m.next = "SEEK"
+                        with m.Else():
+                            m.next = "READ"
+            with m.State("READ"):
+                # The element before the one that SEEK now moves on to.
+                with m.If(ready):
+                    m.d.sync += self.value.eq(found)
+                    m.next = "SEEK"
             with m.State("REFUSE"):
                 m.d.comb += [self.done.eq(1), self.out_of_range.eq(1)]
                 m.next = "IDLE"
@@ -109,7 +117,13 @@ class ParameterPort(wiring.Component):
         return m
 
     def _hosts(
-        self, m: Module, tensor: Value, rewind: Value, write: Value, advance: Value
+        self,
+        m: Module,
+        tensor: Value,
+        rewind: Value,
+        write: Value,
+        advance: Value,
+        fetch: Value,
     ) -> tuple[Value, Value]:
         """Pulses to the chosen tensor; its readiness and its element."""
         ready, found = Signal(), Signal(32)
@@ -122,6 +136,7 @@ class ParameterPort(wiring.Component):
                         host.rewind.eq(rewind),
                         host.write.eq(write),
                         host.advance.eq(advance),
+                        host.fetch.eq(fetch),
                         ready.eq(host.ready),
                         found.eq(host.data_out),
                     ]

@@ -1,20 +1,28 @@
 # SPDX-License-Identifier: Apache-2.0
 """Scale, round and saturate."""
 
-from amaranth import Cat, Module, Mux, Signal, Value
+from amaranth import C, Module, Mux, Signal, Value, signed
 from amaranth.build import Platform
 from amaranth.lib import wiring
 
 from spikewright.hw.component import PrimitiveComponent
-from spikewright.hw.fixed import halved, rounded, saturate
-from spikewright.hw.parameters import ParameterMemory
-from spikewright.hw.streams import beats_of
+from spikewright.hw.fixed import halved, shape_of
+from spikewright.hw.flow import Flow, delayed
+from spikewright.hw.parameters import ParameterVector
+from spikewright.sim.fixed import QFormat
 from spikewright.sim.requantize import SHIFT_FORMAT
 from spikewright.sim.requantize import Requantize as Primitive
 
+NARROW_CYCLES = 2
+"""Cycles that :func:`narrowed` takes."""
+_BARREL_CYCLES = 2
+"""Cycles of a channel's own shift, half of its bits in each."""
+
 
 class Requantize(PrimitiveComponent):
-    """``lanes`` elements a cycle; latency two cycles, three with a shift for each channel.
+    """``lanes`` elements a cycle; latency two cycles and the outlet's.
+
+    It is six with a shift for each channel.
 
     Parameters
     ----------
@@ -37,46 +45,51 @@ class Requantize(PrimitiveComponent):
     def elaborate(self, platform: Platform | None) -> Module:
         """Generate the gateware."""
         m = Module()
-        i, o = self.input("x"), self.output("y")
-        advance = Signal()
-        m.d.comb += [advance.eq(~o.valid | o.ready), i.ready.eq(advance)]
-        flags: Value = Cat(i.valid, i.payload.last, i.payload.first, i.payload.end)
-        elements: list[Value] = [i.payload.data[k] for k in range(self.lanes)]
-        base = self.primitive.input.frac - self.primitive.output.frac
-        if self.primitive.shift is None:
-            halves = [halved(x, base) for x in elements]
-        else:
-            own = self._shifts(m, i.valid & advance, i.payload.last)
-            elements, flags = self._stage(m, advance, elements, flags, "x")
-            halves = [halved(x, base) >> own.word[k] for k, x in enumerate(elements)]
-        halves, flags = self._stage(m, advance, halves, flags, "half")
-        results = [saturate(m, rounded(x), self.primitive.output) for x in halves]
-        with m.If(advance):
-            m.d.sync += Cat(o.valid, o.payload.last, o.payload.first, o.payload.end).eq(flags)
-            m.d.sync += [o.payload.data[k].eq(result) for k, result in enumerate(results)]
+        p, i = self.primitive, self.input("x")
+        own = ParameterVector.latency + _BARREL_CYCLES if p.shift is not None else 0
+        flow = Flow(m, i, shape=shape_of(p.output), lanes=self.lanes, cycles=own + NARROW_CYCLES)
+        base = p.input.frac - p.output.frac
+        halves = [halved(i.payload.data[k], base) for k in range(self.lanes)]
+        if p.shift is not None:
+            shifts = self._shifts(m, flow)
+            halves = [_shifted(m, x, shifts[k]) for k, x in enumerate(halves)]
+        flow.leave([narrowed(m, x, p.output) for x in halves], self.output("y"))
         return m
 
-    def _shifts(self, m: Module, take: Value, last: Value) -> ParameterMemory:
-        """Shifts of the beat that was taken a cycle ago."""
-        m.submodules.shifts = shifts = ParameterMemory(
-            rows=self.primitive.size, columns=1, lanes=self.lanes, format=SHIFT_FORMAT
+    def _shifts(self, m: Module, flow: Flow) -> list[Value]:
+        """Shifts of each beat, some cycles after it was taken."""
+        m.submodules.shifts = shifts = ParameterVector(
+            size=self.primitive.size, lanes=self.lanes, format=SHIFT_FORMAT
         )
         wiring.connect(m, wiring.flipped(self.hosts[str(self.primitive.shift)]), shifts.host)
-        tile = Signal(range(beats_of(self.primitive.size, self.lanes)))
-        m.d.comb += [shifts.address.eq(tile), shifts.enable.eq(take)]
-        with m.If(take):
-            m.d.sync += tile.eq(Mux(last, 0, tile + 1))
-        return shifts
+        tile = Signal.like(shifts.address)
+        m.d.comb += shifts.address.eq(tile)
+        with m.If(flow.take):
+            m.d.sync += tile.eq(Mux(flow.i.payload.last, 0, tile + 1))
+        return [Value.cast(shifts.word[k]) for k in range(self.lanes)]
 
-    def _stage(
-        self, m: Module, advance: Value, elements: list[Value], flags: Value, name: str
-    ) -> tuple[list[Value], Value]:
-        """A register stage."""
-        held: list[Value] = [
-            Signal(x.shape(), name=f"{name}_{k}", reset_less=True) for k, x in enumerate(elements)
-        ]
-        held_flags = Signal.like(flags, name=f"{name}_flags")
-        with m.If(advance):
-            m.d.sync += [a.eq(b) for a, b in zip(held, elements, strict=True)]
-            m.d.sync += held_flags.eq(flags)
-        return held, held_flags
+
+def _shifted(m: Module, x: Value, shift: Value) -> Value:
+    """Drop a channel's own bits: first in steps of four, then singly."""
+    coarse = delayed(m, delayed(m, x, ParameterVector.latency) >> (shift[2:] << 2), 1)
+    return delayed(m, coarse >> delayed(m, shift[:2], 1), 1)
+
+
+def narrowed(m: Module, halves: Value, fmt: QFormat) -> Value:
+    """Round half up and saturate codes that have one bit below the LSB; two cycles later.
+
+    Rounding can pass the upper limit, but only from the half just above it. That case is found
+    beforehand, beside the others, so that one short addition is all that is left.
+    """
+    given = Value.cast(halves)
+    bits = fmt.width + 1
+    code = Signal(signed(max(len(given) + (not given.shape().signed), bits + 1)), name="code")
+    m.d.comb += code.eq(given)
+    negative, above = code[-1], code[bits - fmt.signed : -1]
+    over = ~negative & (above.any() | code[: bits - fmt.signed].all())
+    under = negative & ~above.all() if fmt.signed else negative
+    kept = delayed(m, code[:bits].as_signed() if fmt.signed else code[:bits], 1)
+    rounded = ((kept + 1) >> 1)[: fmt.width]
+    limited = Mux(delayed(m, under, 1), C(fmt.lo, shape_of(fmt)), rounded)
+    limited = Mux(delayed(m, over, 1), C(fmt.hi, shape_of(fmt)), limited)[: fmt.width]
+    return delayed(m, limited.as_signed() if fmt.signed else limited, 1)

@@ -1,137 +1,168 @@
 # SPDX-License-Identifier: Apache-2.0
 """Neuron state in memory, updated by a pipeline that one beat enters each cycle."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from amaranth import Cat, Module, Mux, Shape, Signal, Value
-from amaranth.lib import data, memory, stream
+from amaranth.lib import data, stream
 from amaranth.lib.wiring import connect, flipped
 
+from spikewright.hw.block_memory import BlockMemory
 from spikewright.hw.component import PrimitiveComponent
-from spikewright.hw.parameters import Parameters
-from spikewright.hw.streams import beats_of
+from spikewright.hw.outlet import CYCLES, Outlet, some
+from spikewright.hw.parameters import ParameterRegister, ParameterVector
+from spikewright.hw.pipeline import Fetch, Fetched, Pipeline, Timed, latest
+from spikewright.hw.streams import beats_of, dense_layout
 
 
-class StatePipeline:
-    """Pipeline over the state of a layer: reads a tile's word, and writes it back at the end.
+class _Store:
+    """Fields of the state that are read and written together, one word a tile."""
 
-    A beat waits while its own tile is still in the pipeline, which only happens in layers of fewer
-    tiles than stages. State reads as zero in beats with ``first``, so nothing is cleared.
+    def __init__(self, fields: Mapping[str, Shape], lanes: int, tiles: int):
+        self.layout = data.ArrayLayout(data.StructLayout(dict(fields)), lanes)
+        self.memory = BlockMemory(width=self.layout.size, depth=tiles)
+        self.name = "_".join(fields)
+        held = Signal(self.layout.size, name=self.name, reset_less=True)
+        self.word = data.View(self.layout, held)
+        # Memory, then the register that makes it zero at a frame's start.
+        self.latency = BlockMemory.latency + 1
+        self.fetch = Fetch(self.latency)
+
+
+class StatePipeline(Pipeline):
+    """Pipeline over the state of a layer: reads a tile's words, and writes each when it is known.
+
+    A beat enters if every outlet has room and its own tile's state is written. Tiles come in turn,
+    so that is a count: as many beats as there are tiles may be inside. A layer of more tiles than
+    stages between a read and its write takes a beat each cycle; a smaller one takes its tiles once
+    in as many cycles as there are such stages. State reads as zero in beats with ``first``, so
+    nothing is cleared.
 
     Parameters
     ----------
     m : Module
+    component : PrimitiveComponent
+        Whose tensors are read by tile, and held still if all neurons share them.
     i : stream of dense beats
-    size, lanes : int
-    layout : StructLayout
-        State of one neuron.
-    advance : Value
-        Whether the pipeline moves.
+    fields : sequence of mapping of str to Shape
+        State of one neuron; fields in one mapping share a memory.
+
+    Attributes
+    ----------
+    inputs : list of Timed
+        Element of each lane.
+    states : list of dict of str to Timed
+        State of each lane, field by field.
+    parameters : dict of str to list of Timed
+        Element of each tensor for each lane.
     """
 
     def __init__(
         self,
         m: Module,
+        component: PrimitiveComponent,
         i: stream.Interface,
-        *,
-        size: int,
-        lanes: int,
-        layout: data.StructLayout,
-        advance: Value,
+        fields: Sequence[Mapping[str, Shape]],
     ):
-        self.m = m
-        self.size = size
-        self.lanes = lanes
-        self.advance = advance
-        tiles = beats_of(size, lanes)
-        self.layout = data.ArrayLayout(layout, lanes)
-        store: memory.Memory = memory.Memory(shape=self.layout.size, depth=tiles, init=[])
-        m.submodules.state = store
-        self._write, self._read = store.write_port(), store.read_port()
-        self.tile = Signal(range(tiles))
-        self.hazard = Signal()
-        self.take = i.valid & advance & ~self.hazard
-        self.states: list[dict[str, Value]] = []
-        self.parameters: dict[str, list[Value]] = {}
-        self._stages: list[dict[str, Value]] = []
-        self._now: dict[str, Value] = {}
-        m.d.comb += [
-            i.ready.eq(advance & ~self.hazard),
-            self._read.addr.eq(self.tile),
-            self._read.en.eq(self.take),
-        ]
-        with m.If(self.take):
-            m.d.sync += self.tile.eq(Mux(i.payload.last, 0, self.tile + 1))
-
-    def enter(self, component: PrimitiveComponent, i: stream.Interface) -> dict[str, Value]:
-        """First two stages: the beat as ``i0``, ``i1``, ... beside its states and parameters.
-
-        What memory reads is registered before anything is made of it: block RAM answers late in the
-        cycle, and what follows multiplies.
-        """
-        beat, lanes = i.payload, range(self.lanes)
-        self._now = {"valid": self.take, "tile": self.tile}
-        self._now["flags"] = Cat(beat.last, beat.first, beat.end)
-        words = {name: self._parameter(component, name) for name in component.primitive.tensors()}
-        read = self.next({f"i{k}": beat.data[k] for k in lanes})
-        values = {f"i{k}": read[f"i{k}"] for k in lanes}
-        for k in lanes:
-            values |= {f"state_{name}{k}": value for name, value in self._state(k).items()}
-            values |= {f"parameter{n}_{k}": word[k] for n, word in enumerate(words.values())}
-        held = self.next(values)
-        self.states = [
-            {name: held[f"state_{name}{k}"] for name, _ in self.layout.elem_shape} for k in lanes
-        ]
+        super().__init__(m)
+        self.lanes = component.lanes
+        self.size = next(iter(component.primitive.ports().inputs.values())).size
+        self.tiles = beats_of(self.size, self.lanes)
+        self._i = i
+        self._take = Signal(name="take")
+        tile = Signal(range(self.tiles))
+        beat = i.payload
+        held = Signal.like(beat, name="beat", reset_less=True)
+        m.d.sync += held.eq(beat)
+        with m.If(self._take):
+            m.d.sync += tile.eq(Mux(beat.last, 0, tile + 1))
+        self._valids: list[Value] = [self._take]
+        self._tile = Timed(tile, 0)
+        self._flags = Timed(Cat(held.last, held.first, held.end), 1)
+        self._rooms: list[Value] = []
+        self._vectors: list[tuple[ParameterVector, Fetch]] = []
+        self._stores = [_Store(shared, self.lanes, self.tiles) for shared in fields]
+        self.inputs = [Timed(held.data[k], 1) for k in range(self.lanes)]
+        self.states = [self._state(k) for k in range(self.lanes)]
         self.parameters = {
-            name: [held[f"parameter{n}_{k}"] for k in lanes] for n, name in enumerate(words)
+            name: self._parameter(component, name) for name in component.primitive.tensors()
         }
-        return held
 
-    def _state(self, k: int) -> dict[str, Signal]:
-        """State of lane ``k`` as it is read: zero at a frame's start."""
-        word = data.View(self.layout, self._read.data)[k]
-        first = self._now["flags"][1]
-        fields = {}
-        for name, field in word.shape():
-            value = Signal(Shape.cast(field.shape), name=f"{name}_{k}")
-            self.m.d.comb += value.eq(Mux(first, 0, word[name]))
-            fields[name] = value
-        return fields
+    def _state(self, k: int) -> dict[str, Timed]:
+        """State of lane ``k``."""
+        return {
+            name: Fetched(Value.cast(store.word[k][name]), store.fetch)
+            for store in self._stores
+            for name, _ in store.layout.elem_shape
+        }
 
-    def _parameter(self, component: PrimitiveComponent, name: str) -> data.View:
-        """A neuron parameter of every lane as it is read."""
-        spec = component.primitive.tensors()[name]
-        parameters = Parameters(
-            size=self.size, lanes=self.lanes, format=spec.format, per_neuron=spec.shape != (1,)
-        )
-        self.m.submodules += parameters
-        connect(self.m, flipped(component.hosts[name]), parameters.host)
-        self.m.d.comb += [parameters.address.eq(self.tile), parameters.enable.eq(self.take)]
-        return parameters.word
+    def _parameter(self, component: PrimitiveComponent, name: str) -> list[Timed]:
+        """A neuron parameter of every lane."""
+        spec, host = component.primitive.tensors()[name], flipped(component.hosts[name])
+        if spec.shape == (1,):
+            self.m.submodules += (register := ParameterRegister(spec.format))
+            connect(self.m, host, register.host)
+            return [Timed(register.value, None)] * self.lanes
+        vector = ParameterVector(size=self.size, lanes=self.lanes, format=spec.format)
+        self.m.submodules += vector
+        connect(self.m, host, vector.host)
+        fetch = Fetch(vector.latency)
+        self._vectors.append((vector, fetch))
+        return [Fetched(Value.cast(vector.word[k]), fetch) for k in range(self.lanes)]
 
-    def next(self, values: Mapping[str, Value]) -> dict[str, Value]:
-        """One register stage; ``valid``, ``tile`` and ``flags`` of the beat go along."""
-        stage = len(self._stages) + 1
-        values = {**values, **self._now}
-        held: dict[str, Value] = {}
-        for name, value in values.items():
-            held[name] = Signal(value.shape(), name=f"s{stage}_{name}", reset_less=name != "valid")
-        with self.m.If(self.advance):
-            self.m.d.sync += [held[name].eq(value) for name, value in values.items()]
-        self._now = {name: held[name] for name in self._now}
-        self._stages.append(self._now)
-        return held
+    def _valid(self, cycle: int) -> Value:
+        """Whether there is a beat in a stage; unlike the data it forgets at a reset."""
+        while len(self._valids) <= cycle:
+            valid = Signal(name=f"valid_{len(self._valids)}")
+            self.m.d.sync += valid.eq(self._valids[-1])
+            self._valids.append(valid)
+        return self._valids[cycle]
 
-    def write_back(self, words: list[Mapping[str, Value]]) -> None:
-        """Write the new state of every lane from the last stage; closes the pipeline."""
-        m = self.m
-        word = data.View(self.layout, Signal(self.layout.size, name="new_state"))
-        for k, fields in enumerate(words):
-            m.d.comb += [word[k][name].eq(value) for name, value in fields.items()]
-        m.d.comb += [
-            self._write.addr.eq(self._now["tile"]),
-            self._write.data.eq(word.as_value()),
-            self._write.en.eq(self._now["valid"] & self.advance),
+    def send(self, elements: Sequence[Timed], shape: Shape) -> stream.Interface:
+        """A stream of dense beats of an element for each lane."""
+        cycle = latest(*elements)
+        outlet = Outlet(dense_layout(shape, self.lanes), depth=cycle + CYCLES)
+        self.m.submodules += outlet
+        beat = outlet.payload
+        self.m.d.comb += [
+            outlet.reserve.eq(self._take),
+            outlet.valid.eq(self._valid(cycle)),
+            Cat(beat.last, beat.first, beat.end).eq(self.at(self._flags, cycle)),
         ]
-        busy = [stage["valid"] & (stage["tile"] == self.tile) for stage in self._stages]
-        m.d.comb += self.hazard.eq(Cat(busy).any())
+        for k, element in enumerate(elements):
+            self.m.d.comb += beat.data[k].eq(self.at(element, cycle))
+        self._rooms.append(outlet.room)
+        return outlet.o
+
+    def write_back(self, words: Sequence[Mapping[str, Timed]]) -> None:
+        """Write the new state of every lane; closes the pipeline, after all that is sent."""
+        m = self.m
+        stages = max(self._write(store, words) for store in self._stores)
+        for vector, fetch in self._vectors:
+            address = self.at(self._tile, fetch.cycle - vector.latency)
+            m.d.comb += vector.address.eq(address)
+        if self.tiles < stages:
+            # Two cycles before it is written, which the count takes longer than the next read.
+            soon = self._valid(stages - 3)
+            self._rooms.append(some(m, soon, self._take, most=self.tiles, init=self.tiles))
+        room = Cat(self._rooms).all()
+        m.d.comb += [self._i.ready.eq(room), self._take.eq(self._i.valid & room)]
+
+    def _write(self, store: _Store, words: Sequence[Mapping[str, Timed]]) -> int:
+        """Read and write a memory; cycles until a tile that is read may be read again."""
+        m, memory = self.m, store.memory
+        m.submodules[f"state_{store.name}"] = memory
+        names = [name for name, _ in store.layout.elem_shape]
+        cycle = latest(*(word[name] for word in words for name in names))
+        written = data.View(store.layout, memory.write_data)
+        for k, word in enumerate(words):
+            m.d.comb += [written[k][name].eq(self.at(word[name], cycle)) for name in names]
+        read = store.fetch.cycle - store.latency
+        first = self.at(self._flags, store.fetch.cycle - 1)[1]
+        m.d.sync += store.word.as_value().eq(Mux(first, 0, memory.read_data))
+        m.d.comb += [
+            memory.read_address.eq(self.at(self._tile, read)),
+            memory.write_address.eq(self.at(self._tile, cycle)),
+            memory.write.eq(self._valid(cycle)),
+        ]
+        return cycle - read + 1

@@ -6,6 +6,8 @@ from collections.abc import Callable
 import pytest
 from bench.vectors import compare_with_golden
 
+from spikewright.hw.activation import Activation
+from spikewright.hw.bernoulli import Bernoulli
 from spikewright.hw.component import PrimitiveComponent
 from spikewright.hw.count import Count
 from spikewright.hw.delay import Delay
@@ -16,6 +18,7 @@ from spikewright.hw.hold import Hold
 from spikewright.hw.last import Last
 from spikewright.hw.leaky import Leaky
 from spikewright.hw.lif import Lif
+from spikewright.hw.lookup import Lookup
 from spikewright.hw.matvec import MatVec
 from spikewright.hw.requantize import Requantize
 from spikewright.hw.route import Route
@@ -68,6 +71,24 @@ COMPONENTS: dict[str, Callable[[], PrimitiveComponent]] = {
     "Requantize": lambda: Requantize(
         golden.Requantize(size=SIZE, input=QFormat(width=20, frac=9), output=FMT, shift="s"),
         lanes=3,
+    ),
+    "Activation": lambda: Activation(
+        golden.Activation(
+            size=SIZE, input=MEMBRANE, output=FMT, function="leaky_relu", slope=(1, 4)
+        ),
+        lanes=3,
+    ),
+    "Lookup": lambda: Lookup(
+        golden.Lookup(
+            size=SIZE,
+            input=QFormat(width=18, frac=14),
+            output=QFormat(width=14, frac=13),
+            function="tanh",
+        ),
+        lanes=3,
+    ),
+    "Bernoulli": lambda: Bernoulli(
+        golden.Bernoulli(size=SIZE, input=QFormat(width=8, frac=7), seed="s"), lanes=3
     ),
     "Elementwise": lambda: Elementwise(
         golden.Elementwise(size=SIZE, a=FMT, b=MEMBRANE, operation="multiply"), lanes=3

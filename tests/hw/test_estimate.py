@@ -4,9 +4,8 @@ from programs import mlp
 
 from spikewright.hw.accelerator import Accelerator
 from spikewright.hw.estimate import Estimate, block_rams, estimate
+from spikewright.hw.family import ECP5, XC7, Family
 from spikewright.hw.verilog import to_rtlil
-
-ECP5, XC7 = (18, 18), (25, 18)
 
 
 @pytest.mark.parametrize(
@@ -18,12 +17,13 @@ def test_block_rams_as_yosys_takes_them(width: int, depth: int, blocks: int) -> 
 
 
 def test_a_product_a_lane_and_none_for_addresses() -> None:
-    rtlil = to_rtlil(Accelerator(mlp((64, 32, 10)), 16))
-    assert estimate(rtlil, ECP5) == Estimate(bram=4, dsp=26)
+    accelerator = Accelerator(mlp((64, 32, 10)), 16)
+    plain, own = estimate(to_rtlil(accelerator), XC7), estimate(to_rtlil(accelerator, ECP5), ECP5)
+    assert plain == own == Estimate(bram=4, dsp=26)
 
 
 @pytest.mark.parametrize(
-    ("a", "b", "multiplier", "count"),
+    ("a", "b", "family", "count"),
     [
         (18, 18, ECP5, 1),
         (21, 17, ECP5, 2),
@@ -33,9 +33,9 @@ def test_a_product_a_lane_and_none_for_addresses() -> None:
         (32, 32, ECP5, 4),
     ],
 )
-def test_wide_products(a: int, b: int, multiplier: tuple[int, int], count: int) -> None:
+def test_wide_products(a: int, b: int, family: Family, count: int) -> None:
     cell = (
         f"  cell $mul $1\n    parameter \\A_WIDTH {a}\n    parameter \\B_WIDTH {b}\n"
         "    connect \\A \\x\n    connect \\B \\y\n  end\n"
     )
-    assert estimate(cell, multiplier).dsp == count
+    assert estimate(cell, family).dsp == count

@@ -36,3 +36,14 @@ def test_there_is_one_lane() -> None:
     assert refusal(Extremum, primitive, lanes=2) == (
         "Extremum lanes must be between 1 and its 1 outputs, not 2"
     )
+
+
+@pytest.mark.parametrize("size", [2, 3, 10])
+def test_an_element_a_cycle(size: int) -> None:
+    """Some cycles more to see that no more come."""
+    count = 200 // size
+    beats = [
+        {"data": [k], "last": k == size - 1, "end": 1} for _ in range(count) for k in range(size)
+    ]
+    component = Extremum(extremum.Extremum(size=size, input=QFormat(width=5)))
+    simulate(component, {"i_x": beats}, {"o_index": count}, max_cycles=count * size + 40)

@@ -13,10 +13,11 @@ from bench.codes import random_codes
 from spikewright.hw.fixed import (
     halved,
     minus_rounded,
-    partial_products,
+    plus_shifted,
     rounded,
     saturate,
     shape_of,
+    split,
 )
 from spikewright.sim import fixed
 from spikewright.sim.fixed import QFormat
@@ -94,14 +95,26 @@ def test_negative_shifts_multiply(shift: int) -> None:
     assert got == [code << -shift for code in codes]
 
 
-@pytest.mark.parametrize("factor", [0, 1, 3196, 8191])
+@pytest.mark.parametrize("signed", [True, False])
 @pytest.mark.parametrize("width", [1, 12, 18, 19, 22, 24, 25, 32])
-def test_partial_products_add_up(width: int, factor: int) -> None:
-    fmt = QFormat(width=width)
-    codes = [*codes_of(fmt).tolist(), fmt.lo, fmt.hi, -1, 0]
+def test_parts_add_up(width: int, signed: bool) -> None:
+    fmt = QFormat(width=width, signed=signed)
+    codes = [*codes_of(fmt).tolist(), fmt.lo, fmt.hi]
 
-    def product(_: Module, code: Signal) -> Value:
-        high, low = partial_products(code, C(factor, 13))
-        return high + low
+    def together(_: Module, code: Signal) -> Value:
+        high, low, below = split(code)
+        assert (low is None) == (below == 0)
+        assert len(high) <= 18 + (below == 0 and not signed)
+        return high if low is None else plus_shifted(low, high, below)
 
-    assert evaluate(fmt, product, codes) == [code * factor for code in codes]
+    assert evaluate(fmt, together, codes) == codes
+
+
+@pytest.mark.parametrize("high", [-9, 0, 100])
+@pytest.mark.parametrize("shift", [0, 1, 2, 5, 9, 40])
+@pytest.mark.parametrize("fmt", FORMATS, ids=str)
+def test_plus_shifted(fmt: QFormat, shift: int, high: int) -> None:
+    codes = codes_of(fmt).tolist()
+    base = C(high, signed(8))
+    got = evaluate(fmt, lambda _, code: plus_shifted(code, base, shift), codes)
+    assert got == [code + (high << shift) for code in codes]

@@ -41,20 +41,25 @@ def event(rows: int, columns: int, *, bias: bool = True) -> event_matvec.EventMa
     )
 
 
-SHAPES = [(1, 1, 1), (1, 7, 1), (6, 1, 1), (6, 1, 6), (7, 5, 1), (7, 5, 3), (7, 5, 7), (8, 3, 4)]
+SHAPES = [
+    *((1, 1, 1, 1), (1, 7, 1, 1), (6, 1, 1, 1), (6, 1, 6, 1), (6, 1, 6, 6), (7, 5, 1, 1)),
+    *((7, 5, 3, 1), (7, 5, 3, 3), (7, 5, 7, 1), (8, 3, 4, 2), (11, 4, 8, 2), (11, 3, 6, 1)),
+    *((20, 2, 20, 1), (20, 3, 20, 5), (13, 2, 13, 13)),
+]
+"""Rows, columns, lanes, lanes out."""
 
 
 @pytest.mark.parametrize("seed", [None, 1, 2])
-@pytest.mark.parametrize(("rows", "columns", "lanes"), SHAPES)
-def test_dense(rows: int, columns: int, lanes: int, seed: int | None) -> None:
-    component = MatVec(dense(rows, columns), lanes=lanes)
+@pytest.mark.parametrize(("rows", "columns", "lanes", "lanes_out"), SHAPES)
+def test_dense(rows: int, columns: int, lanes: int, lanes_out: int, seed: int | None) -> None:
+    component = MatVec(dense(rows, columns), lanes=lanes, lanes_out=lanes_out)
     compare_with_golden(component, seed=seed or 0, stalls=seed is not None)
 
 
 @pytest.mark.parametrize("seed", [None, 1, 2])
-@pytest.mark.parametrize(("rows", "columns", "lanes"), SHAPES)
-def test_events(rows: int, columns: int, lanes: int, seed: int | None) -> None:
-    component = EventMatVec(event(rows, columns), lanes=lanes)
+@pytest.mark.parametrize(("rows", "columns", "lanes", "lanes_out"), SHAPES)
+def test_events(rows: int, columns: int, lanes: int, lanes_out: int, seed: int | None) -> None:
+    component = EventMatVec(event(rows, columns), lanes=lanes, lanes_out=lanes_out)
     compare_with_golden(component, seed=seed or 0, stalls=seed is not None)
 
 
@@ -93,7 +98,7 @@ def test_accumulators_of_more_than_32_bits() -> None:
 
 def test_a_vector_of_spikes_twice_the_same_row_of_sums() -> None:
     # One word of sums: every spike adds to the word that the one before is being written to.
-    component = EventMatVec(event(2, 6, bias=False), lanes=2)
+    component = EventMatVec(event(2, 6, bias=False), lanes=2, lanes_out=2)
     spikes = [{"index": k, "end_step": 0, "end_frame": 0} for k in range(6)]
     marker = {"index": 0, "end_step": 1, "end_frame": 1}
     weights = [*range(6), *range(-6, 0)]
@@ -107,9 +112,10 @@ def test_throughput_without_stalls() -> None:
     vectors = np.zeros((1, 12, 8), np.int64)
     stimuli = {"i_x": dense_beats(vectors, 1, np.random.default_rng(0))}
     zeros = {"host_0": [0] * 48}
-    # Loading takes five cycles a code and one more to rewind; 60 cycles are for latency and end.
-    limit = 5 * 48 + 20 + 12 * 8 * 3 + 60
-    simulate(MatVec(primitive, lanes=2), stimuli, {"o_y": 36}, tensors=zeros, max_cycles=limit)
+    # Loading takes seven cycles a code and some to rewind; 60 cycles are for latency and end.
+    limit = 7 * 48 + 20 + 12 * 8 * 3 + 60
+    component = MatVec(primitive, lanes=2)
+    simulate(component, stimuli, {"o_y": 72}, tensors=zeros, max_cycles=limit)
 
 
 @pytest.mark.parametrize("lanes", [1, 2, 3, 5, 7])

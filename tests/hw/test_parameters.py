@@ -3,116 +3,81 @@
 
 import numpy as np
 import pytest
-from amaranth import Module, Signal
-from amaranth.lib import stream, wiring
+from amaranth import Module
+from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 from bench.streams import read_back, simulate
 
-from spikewright.hw.parameters import (
-    ParameterHost,
-    ParameterMemory,
-    ParameterRegister,
-    Parameters,
-)
+from spikewright.hw.flow import delayed
+from spikewright.hw.outlet import CYCLES, Outlet
+from spikewright.hw.parameters import ParameterHost, ParameterRegister, ParameterVector
 from spikewright.sim.fixed import QFormat
 
 SIGNED, UNSIGNED = QFormat(width=7), QFormat(width=7, signed=False)
 
 
 class Words(wiring.Component):
-    """A memory read by addresses that come in a stream."""
+    """A vector read by addresses that come in a stream."""
 
-    def __init__(self, inner: ParameterMemory | Parameters):
+    def __init__(self, inner: ParameterVector):
         self.inner = inner
+        self.layout = data.StructLayout({"word": inner.word.shape()})
         super().__init__(
             {
                 "host": In(ParameterHost),
                 "i": In(stream.Signature(len(inner.address))),
-                "o": Out(stream.Signature(inner.word.shape())),
+                "o": Out(stream.Signature(self.layout)),
             }
         )
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
         m.submodules.inner = inner = self.inner
+        m.submodules.outlet = outlet = Outlet(self.layout, depth=inner.latency + CYCLES)
         wiring.connect(m, wiring.flipped(self.host), inner.host)
-        full = Signal()
+        wiring.connect(m, outlet.o, wiring.flipped(self.o))
         m.d.comb += [
             inner.address.eq(self.i.payload),
-            inner.enable.eq(self.i.valid & self.i.ready),
-            self.i.ready.eq(~full | self.o.ready),
-            self.o.valid.eq(full),
-            # Held while nothing is enabled: no register is needed here.
-            self.o.payload.eq(inner.word),
+            self.i.ready.eq(outlet.room),
+            outlet.reserve.eq(self.i.valid & outlet.room),
+            outlet.valid.eq(delayed(m, outlet.reserve, inner.latency, init=0)),
+            outlet.payload.word.eq(inner.word),
         ]
-        with m.If(inner.enable):
-            m.d.sync += full.eq(1)
-        with m.Elif(self.o.ready):
-            m.d.sync += full.eq(0)
         return m
 
 
-def memory(
-    rows: int, columns: int, lanes: int, *, adjacent: bool, fmt: QFormat = SIGNED
-) -> ParameterMemory:
-    return ParameterMemory(
-        rows=rows, columns=columns, lanes=lanes, format=fmt, tiles_adjacent=adjacent
-    )
-
-
-SHAPES = [(1, 1, 1), (1, 4, 1), (4, 1, 1), (4, 1, 4), (7, 3, 2), (7, 3, 5), (6, 2, 3), (5, 4, 8)]
+SHAPES = [(1, 1), (4, 1), (4, 4), (7, 2), (7, 5), (6, 3), (40, 1), (5, 5)]
+"""Size and lanes."""
 
 
 @pytest.mark.parametrize("seed", [None, 1, 2])
-@pytest.mark.parametrize("adjacent", [False, True])
-@pytest.mark.parametrize(("rows", "columns", "lanes"), SHAPES)
-def test_words(rows: int, columns: int, lanes: int, adjacent: bool, seed: int | None) -> None:
-    rng = np.random.default_rng(rows)
-    codes = rng.integers(-64, 64, (rows, columns))
-    component = memory(rows, columns, lanes, adjacent=adjacent)
-    tiles = -(-rows // lanes)
-    places = [(tile, column) for tile in range(tiles) for column in range(columns)]
-    rng.shuffle(places)
-    addresses = [
-        column * tiles + tile if adjacent else tile * columns + column for tile, column in places
-    ]
+@pytest.mark.parametrize(("size", "lanes"), SHAPES)
+def test_words(size: int, lanes: int, seed: int | None) -> None:
+    rng = np.random.default_rng(size)
+    codes = rng.integers(-64, 64, size).tolist()
+    places = rng.permutation(-(-size // lanes)).tolist()
     got = simulate(
-        Words(component),
-        {"i": addresses},
+        Words(ParameterVector(size=size, lanes=lanes, format=SIGNED)),
+        {"i": places},
         {"o": len(places)},
-        tensors={"host": codes.ravel().tolist()},
+        tensors={"host": codes},
         stall_seed=seed,
     )
-    for (tile, column), word in zip(places, got["o"], strict=True):
-        rows_there = codes[tile * lanes : (tile + 1) * lanes, column].tolist()
-        assert word[: len(rows_there)] == rows_there
+    for place, beat in zip(places, got["o"], strict=True):
+        there = codes[place * lanes : (place + 1) * lanes]
+        assert beat["word"][: len(there)] == there
 
 
-@pytest.mark.parametrize("adjacent", [False, True])
-@pytest.mark.parametrize(("rows", "columns", "lanes"), SHAPES)
-def test_read_back(rows: int, columns: int, lanes: int, adjacent: bool) -> None:
-    codes = np.random.default_rng(1).integers(-64, 64, rows * columns).tolist()
-    component = memory(rows, columns, lanes, adjacent=adjacent)
-    assert read_back(component, "host", rows * columns, tensors={"host": codes}) == codes
+@pytest.mark.parametrize(("size", "lanes"), SHAPES)
+def test_read_back(size: int, lanes: int) -> None:
+    codes = np.random.default_rng(1).integers(-64, 64, size).tolist()
+    component = ParameterVector(size=size, lanes=lanes, format=SIGNED)
+    assert read_back(component, "host", size, tensors={"host": codes}) == codes
 
 
 @pytest.mark.parametrize("fmt", [SIGNED, UNSIGNED, QFormat(width=32)], ids=str)
 def test_codes_are_sign_extended(fmt: QFormat) -> None:
     codes = [fmt.lo, fmt.hi, 0]
-    component = memory(3, 1, 2, adjacent=False, fmt=fmt)
+    component = ParameterVector(size=3, lanes=2, format=fmt)
     assert read_back(component, "host", 3, tensors={"host": codes}) == codes
     assert read_back(ParameterRegister(fmt), "host", 1, tensors={"host": codes[:1]}) == codes[:1]
-
-
-@pytest.mark.parametrize("own", [False, True])
-def test_neuron_parameters(own: bool) -> None:
-    component = Parameters(size=5, lanes=2, format=SIGNED, per_neuron=own)
-    codes = [-64, 63, 5, 6, 7] if own else [-64]
-    got = simulate(
-        Words(component), {"i": [2, 0, 1]}, {"o": 3}, tensors={"host": codes}, stall_seed=2
-    )
-    if own:
-        assert [word[:1] for word in got["o"]] == [[7], [-64], [5]]
-        assert got["o"][1] == [-64, 63]
-    else:
-        assert got["o"] == [[-64, -64]] * 3

@@ -1,61 +1,96 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Each vector comes so many times."""
+"""Each vector is played so many times, in order, without gaps."""
 
 import numpy as np
 import pytest
-from amaranth import Module, Shape
+from amaranth import Cat, Module, Shape, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 from bench.streams import first_divergence, simulate
-from bench.vectors import dense_beats
 
-from spikewright.hw.replay import Replay
-from spikewright.hw.streams import dense_layout
+from spikewright.hw.outlet import Outlet
+from spikewright.hw.replay import Replay, entry_layout
 
-LAYOUT = dense_layout(Shape(6, signed=True), 2)
+SHAPE = Shape(6, signed=True)
+NAMES = ("start", "stop", "final", "first", "end")
+TOLD = data.StructLayout({"data": SHAPE, **dict.fromkeys(NAMES, 1)})
+ENOUGH = 512
 
 
 class Told(wiring.Component):
-    """A Replay whose marks of the first and last pass come with the beats."""
+    """A Replay whose plays are kept; the last entry of a pass waits in some cycles."""
 
-    def __init__(self, beats: int, passes: int):
-        self.replay = Replay(LAYOUT, beats=beats, passes=passes)
-        told = data.StructLayout({"beat": LAYOUT, "pass_first": 1, "pass_last": 1})
-        super().__init__({"i": In(stream.Signature(LAYOUT)), "o": Out(stream.Signature(told))})
+    def __init__(self, replay: Replay, *, waits: bool):
+        self.replay = replay
+        self.waits = waits
+        entry = stream.Signature(entry_layout(SHAPE))
+        super().__init__({"i": In(entry), "o": Out(stream.Signature(TOLD))})
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        m.submodules.replay = inner = self.replay
-        wiring.connect(m, wiring.flipped(self.i), inner.i)
+        m.submodules.replay = replay = self.replay
+        m.submodules.outlet = outlet = Outlet(TOLD, depth=ENOUGH)
+        wiring.connect(m, wiring.flipped(self.i), replay.i)
+        wiring.connect(m, outlet.o, wiring.flipped(self.o))
+        marks = Cat(replay.valid, *(getattr(replay, name) for name in NAMES))
+        late = [Signal(len(marks), name=f"late{k}") for k in range(replay.latency)]
+        count = Signal(2)
+        m.d.sync += [late[0].eq(marks), late[1].eq(late[0]), count.eq(count + 1)]
         m.d.comb += [
-            self.o.valid.eq(inner.o.valid),
-            inner.o.ready.eq(self.o.ready),
-            self.o.payload.beat.eq(inner.o.payload),
-            self.o.payload.pass_first.eq(inner.pass_first),
-            self.o.payload.pass_last.eq(inner.pass_last),
+            replay.go.eq((count == 0) if self.waits else 1),
+            outlet.valid.eq(late[-1][0]),
+            outlet.payload.data.eq(replay.data),
+            Cat(getattr(outlet.payload, name) for name in NAMES).eq(late[-1][1:]),
         ]
         return m
 
 
-@pytest.mark.parametrize("seed", [None, 1, 2])
-@pytest.mark.parametrize("passes", [1, 2, 5])
-@pytest.mark.parametrize("size", [1, 4, 6, 9])
-def test_passes(size: int, passes: int, seed: int | None) -> None:
-    vectors = np.random.default_rng(seed).integers(-32, 32, (6, 1, size))
-    want = [
-        {"beat": beat, "pass_first": k == 0, "pass_last": k == passes - 1}
-        for vector in vectors
-        for k in range(passes)
-        for beat in dense_beats(vector[None], 2)
+def entries(vectors: list[list[int]]) -> list[dict[str, int]]:
+    """Entries of vectors, each with its own flags in the last one."""
+    found = []
+    for n, vector in enumerate(vectors):
+        for k, code in enumerate(vector):
+            last = k == len(vector) - 1
+            flags = {"first": n & 1, "end": n >> 1 & 1} if last else {"first": 1, "end": 1}
+            found.append({"data": code, "last": last, **flags})
+    return found
+
+
+def plays(vectors: list[list[int]], passes: int) -> list[dict[str, int]]:
+    """What is played."""
+    return [
+        {
+            "data": code,
+            "start": k == 0,
+            "stop": k == len(vector) - 1,
+            "final": play == passes - 1,
+            "first": n & 1,
+            "end": n >> 1 & 1,
+        }
+        for n, vector in enumerate(vectors)
+        for play in range(passes)
+        for k, code in enumerate(vector)
     ]
-    beats = dense_beats(vectors, 2)
-    component = Told(len(beats) // 6, passes)
-    got = simulate(component, {"i": beats}, {"o": len(want)}, stall_seed=seed)
+
+
+@pytest.mark.parametrize("seed", [None, 1, 2])
+@pytest.mark.parametrize("waits", [False, True])
+@pytest.mark.parametrize("varying", [False, True])
+@pytest.mark.parametrize("passes", [1, 2, 5])
+@pytest.mark.parametrize("size", [1, 4, 9])
+def test_passes(size: int, passes: int, varying: bool, waits: bool, seed: int | None) -> None:
+    rng = np.random.default_rng(seed)
+    lengths = rng.integers(1, size + 1, 6) if varying else [size] * 6
+    vectors = [rng.integers(-32, 32, length).tolist() for length in lengths]
+    component = Told(Replay(SHAPE, length=size, passes=passes, varying=varying), waits=waits)
+    want = plays(vectors, passes)
+    got = simulate(component, {"i": entries(vectors)}, {"o": len(want)}, stall_seed=seed)
     assert first_divergence(want, got["o"]) is None
 
 
 def test_no_gaps() -> None:
-    beats = dense_beats(np.zeros((9, 1, 8), np.int64), 2)
-    component = Replay(LAYOUT, beats=4, passes=3)
-    # Four beats to fill, then a beat a cycle; the bench lingers for 24 cycles.
-    simulate(component, {"i": beats}, {"o": 108}, max_cycles=4 + 108 + 30)
+    vectors = [[0] * 4] * 9
+    component = Told(Replay(SHAPE, length=4, passes=3), waits=False)
+    # Four entries to fill, then one a cycle; the outlet takes ten, the bench lingers for 24.
+    limit = 4 + 108 + 38
+    simulate(component, {"i": entries(vectors)}, {"o": 108}, max_cycles=limit)
