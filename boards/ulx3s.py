@@ -22,6 +22,8 @@ from spikewright.sim.errors import BoardError
 TOP = "top"
 """Name of the top module."""
 SOURCE = "top.il"
+CORE_FILE = "spikewright_ecp5.v"
+"""The accelerator with the part's own blocks; the plain text beside it computes the same."""
 CONSTRAINTS = "top.lpf"
 BLOCK_RAMS = 1
 """Block RAMs that the top takes beside the accelerator's."""

