@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """How much each branch of the stream graph must hold, so that no program can stop for good.
 
-The argument is in `docs/formal.md`: a node that has a vector on each input, and room for one on each
-output, finishes its step; so it is enough that streams which start side by side can each hold a
-whole vector, of the most beats or events that it can have.
+The argument is in `docs/formal.md`: a node that has a vector on each input, and room for one on
+each output, finishes its step; so it is enough that streams which start side by side can each hold
+a whole vector, of the most beats or events that it can have.
 """
 
 from collections.abc import Mapping

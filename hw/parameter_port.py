@@ -3,7 +3,7 @@
 
 from collections.abc import Sequence
 
-from amaranth import Array, Module, Mux, Signal, Value
+from amaranth import Array, Cat, Module, Mux, Signal, Value
 from amaranth.build import Platform
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
@@ -16,7 +16,7 @@ class ParameterPort(wiring.Component):
 
     A command is a pulse, given only after the one before was answered by ``done``. Choosing the
     tensor goes to its first element; a later element is reached by stepping over those before it,
-    at most six cycles each. Until a tensor is chosen every access is out of range.
+    at most nine cycles each. Until a tensor is chosen every access is out of range.
 
     Parameters
     ----------
@@ -125,19 +125,20 @@ class ParameterPort(wiring.Component):
         advance: Value,
         fetch: Value,
     ) -> tuple[Value, Value]:
-        """Pulses to the chosen tensor; its readiness and its element."""
-        ready, found = Signal(), Signal(32)
+        """Pulses to the chosen tensor, its readiness and its element, all registered.
+
+        Tensors lie all over a part. What is heard of one in the two cycles after a pulse is older
+        than the pulse.
+        """
+        ready, found, data = Signal(), Signal(32), Signal(32)
+        pulses = Cat(rewind, write, advance, fetch)
+        given, deaf = Signal(len(pulses)), Signal(2)
+        m.d.sync += [given.eq(pulses), data.eq(self.operand), deaf.eq(Cat(pulses.any(), deaf))]
         with m.Switch(tensor):
             for k in range(len(self.sizes)):
                 host = getattr(self, f"host_{k}")
-                m.d.comb += host.data.eq(self.operand)
+                m.d.comb += host.data.eq(data)
                 with m.Case(k):
-                    m.d.comb += [
-                        host.rewind.eq(rewind),
-                        host.write.eq(write),
-                        host.advance.eq(advance),
-                        host.fetch.eq(fetch),
-                        ready.eq(host.ready),
-                        found.eq(host.data_out),
-                    ]
-        return ready, found
+                    m.d.comb += Cat(host.rewind, host.write, host.advance, host.fetch).eq(given)
+                    m.d.sync += [ready.eq(host.ready), found.eq(host.data_out)]
+        return ready & ~deaf.any(), found

@@ -17,6 +17,7 @@ HOST = wiring.Signature(
         "rewind": Out(1),
         "write": Out(1),
         "advance": Out(1),
+        "fetch": Out(1),
         "data": Out(32),
         "data_out": In(32),
         "ready": In(1),

@@ -19,7 +19,9 @@ def test_block_rams_as_yosys_takes_them(width: int, depth: int, blocks: int) -> 
 def test_a_product_a_lane_and_none_for_addresses() -> None:
     accelerator = Accelerator(mlp((64, 32, 10)), 16)
     plain, own = estimate(to_rtlil(accelerator), XC7), estimate(to_rtlil(accelerator, ECP5), ECP5)
-    assert plain == own == Estimate(bram=4, dsp=26)
+    # On ECP5 lookup tables hold at most 32 words, as more are slow.
+    assert plain == Estimate(bram=4, dsp=26)
+    assert own == Estimate(bram=6, dsp=26)
 
 
 @pytest.mark.parametrize(
