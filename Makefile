@@ -10,10 +10,10 @@ PYTEST := bin/python -m pytest
 unexport MAKEFLAGS MFLAGS
 # Two installations at once would share build files.
 .NOTPARALLEL:
-.PHONY: help demo test test-pynq test-slow lint bench clean .venv .venv-dev .venv-test
+.PHONY: help demo test test-pynq test-slow formal mutation lint bench bench-gateware clean .venv .venv-dev .venv-test
 
 help: ## List these targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-15s %s\n", $$1, $$2 }' Makefile
 
 demo: .venv ## Train, quantize, generate, verify and run a network on the simulated board
 	.venv/bin/spikewright demo $(ARGS)
@@ -27,14 +27,23 @@ test-pynq: .venv-dev ## Run the tests that need pynq (NumPy 1.26, the environmen
 test-slow: .venv-test ## Run the tests of over half a minute each
 	.venv-test/$(PYTEST) -n 2 -m slow $(ARGS)
 
+formal: .venv-test ## Prove the gateware's components (ARGS='--only Lif', --quick, --json FILE, --jobs N)
+	PYTHONPATH=tests .venv-test/bin/python -m formal $(ARGS)
+
+mutation: .venv-test ## Plant faults in the cores and count those that the tests find (ARGS='--core lif --count 50')
+	PYTHONPATH=tests .venv-test/bin/python -m mutation $(ARGS)
+
 lint: .venv-test ## Check style, format and types
 	.venv-test/bin/python -m ruff check .
 	.venv-test/bin/python -m ruff format --check .
 	.venv-test/$(PYTEST) -q tests/test_packaging.py -k types
 
-bench: .venv-test ## Run every script in benchmarks/
-	@set -e; for script in benchmarks/[!_]*.py; do \
+bench: .venv-test ## Run every script in benchmarks/ but the one that places and routes
+	@set -e; for script in $(filter-out benchmarks/gateware.py,$(wildcard benchmarks/[!_]*.py)); do \
 		echo "$$script"; .venv-test/bin/python "$$script" $(ARGS); done
+
+bench-gateware: .venv-test ## Compare the gateware with its reference figures (hours; ARGS=--quick: minutes)
+	.venv-test/bin/python benchmarks/gateware.py --against benchmarks/reference/gateware.json $(ARGS)
 
 clean: ## Remove the environments, caches and the demo's output
 	rm -rf .venv .venv-test demo build dist *.egg-info

@@ -137,7 +137,11 @@ def _place(build: Build, work: Path, seed: int, told: Progress) -> nextpnr.Repor
         shutil.copy(build.folder / name, work / name)
     told(0, 3)
     yosys.synthesize_ecp5(
-        work, verilog=ulx3s.CORE_FILE, rtlil=ulx3s.SOURCE, top=ulx3s.TOP, log=build.folder / "yosys.log"
+        work,
+        verilog=ulx3s.CORE_FILE,
+        rtlil=ulx3s.SOURCE,
+        top=ulx3s.TOP,
+        log=build.folder / "yosys.log",
     )
     told(1, 3)
     report = nextpnr.place_and_route(
