@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Single faults in the generated netlist, and whether the tests find them."""

