@@ -98,7 +98,7 @@ def test_generate_writes_a_build_that_verifies(folder, tmp_path):
     assert json.loads(out)["board"] == "ulx3s"
     assert (build / "spikewright.v").is_file()
     out, _ = run("verify", build, "--data", folder / "data.npz", "--samples", 3, "--json")
-    assert json.loads(out)["lanes"]["fc1"] == 4
+    assert json.loads(out)["lanes"]["fc1"] == 3
 
 
 def test_an_unknown_board_names_those_known(folder, tmp_path):
