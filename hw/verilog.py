@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Verilog and RTLIL of an accelerator; their size grows with structure, not with weights."""
+"""Verilog and RTLIL of an accelerator; weights are not in them."""
 
 import re
 
