@@ -24,8 +24,9 @@ from spikewright.sim.primitive import Primitive
 from spikewright.sim.program import Program
 
 FORMS = "smallest, largest, fps=NUMBER or latency=NUMBER followed by us, ms or s"
-_FPS = re.compile(r"fps=([0-9.]+(?:e[0-9]+)?)")
-_LATENCY = re.compile(r"latency=([0-9.]+)(us|ms|s)")
+_NUMBER = r"([0-9]+(?:\.[0-9]+)?(?:e[0-9]{1,2})?)"
+_FPS = re.compile(f"fps={_NUMBER}")
+_LATENCY = re.compile(f"latency={_NUMBER}(us|ms|s)")
 _SECONDS = {"us": 1e-6, "ms": 1e-3, "s": 1.0}
 
 

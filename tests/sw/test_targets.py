@@ -87,6 +87,13 @@ def test_what_cannot_be_met(target: str, sentence: str) -> None:
         choose(NET, ULX3S, target, MHZ)
 
 
+@pytest.mark.parametrize("target", ["fps=1.2.3", "fps=.", "latency=..us", "latency=5", "fps=-1"])
+def test_numbers_that_are_none(target: str) -> None:
+    with pytest.raises(BoardError) as caught:
+        choose(NET, ULX3S, target, MHZ)
+    assert str(caught.value) == f"Target must be {FORMS}, not {target!r}"
+
+
 @pytest.mark.parametrize("lanes", [1, 4, 16])
 @pytest.mark.parametrize("program", [NET, lif_count((13, 9, 3))], ids=["dense", "spiking"])
 def test_what_is_needed_is_known_before_it_is_built(program: object, lanes: int) -> None:
