@@ -15,10 +15,12 @@ from spikewright.hw.delay import FRAME_COUNT_BITS, Delay
 from spikewright.hw.events import Gather, Scatter
 from spikewright.hw.fixed import shape_of
 from spikewright.hw.folding import beat_width
+from spikewright.hw.liveness import beats_needed
+from spikewright.hw.liveness import branches as branches_of
 from spikewright.hw.packets import Packer, Unpacker, word_layout
 from spikewright.hw.parameters import ParameterHost
 from spikewright.hw.probe import PROBE_BITS, Probe
-from spikewright.hw.streams import Buffer, Fork, Narrow, Widen, beats_of, layout_of
+from spikewright.hw.streams import Buffer, Fork, Narrow, Widen, layout_of
 from spikewright.sim.ports import Kind, Port
 from spikewright.sim.primitive import Primitive
 from spikewright.sim.program import Node, Program
@@ -231,10 +233,12 @@ class Datapath(wiring.Component):
         the program's inputs, which the host sends one after the other.
         """
         program = self.program
-        siblings = [other for other in program.inputs if reference in program.inputs]
-        if not siblings:
-            siblings = list(program.by_name[reference.partition(".")[0]].primitive.ports().outputs)
-        if branches == 0 or (branches == 1 and len(siblings) == 1):
+        depths = [
+            beats_needed(branch, program, self.lanes, width)
+            for branch in branches_of(program)
+            if branch.reference == reference
+        ]
+        if not any(depths):
             return [source] * branches
         name, layout = reference.replace(".", "_"), layout_of(port, width)
         sources = [source]
@@ -242,10 +246,9 @@ class Datapath(wiring.Component):
             m.submodules[f"fork_{name}"] = fork = Fork(layout, branches=branches)
             wiring.connect(m, source, fork.i)
             sources = [getattr(fork, f"o{k}") for k in range(branches)]
-        depth = port.size + 1 if port.kind is Kind.EVENT else beats_of(port.size, width)
         found = []
         for k, branch in enumerate(sources):
-            m.submodules[f"buffer_{name}_{k}"] = buffer = Buffer(layout, depth=depth)
+            m.submodules[f"buffer_{name}_{k}"] = buffer = Buffer(layout, depth=depths[k])
             wiring.connect(m, branch, buffer.i)
             found.append(buffer.o)
         return found
