@@ -9,8 +9,9 @@ from amaranth.build import Platform
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
+from spikewright.hw.adapt import adapt
 from spikewright.hw.component import PrimitiveComponent
-from spikewright.hw.datapath import adapt, build
+from spikewright.hw.datapath import build
 from spikewright.hw.folding import beat_width, fold
 from spikewright.hw.parameters import ParameterHost
 from spikewright.hw.streams import layout_of

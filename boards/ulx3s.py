@@ -14,6 +14,7 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from spikewright.boards.board import ULX3S
+from spikewright.hw.family import ECP5
 from spikewright.hw.serial_bridge import SerialBridge
 from spikewright.hw.serial_line import bit_cycles
 from spikewright.hw.verilog import TOP as CORE
@@ -230,7 +231,7 @@ def top_rtlil(clock_mhz: float, *, baud: int = BAUD) -> str:
     pll = solve_pll(clock_mhz)
     top = Ulx3sTop(pll, bit_cycles(pll.clock_mhz * 1e6, baud))
     ports = {name: (getattr(top, name), None) for name in ULX3S.pins}
-    return str(rtlil.convert(top, name=TOP, ports=ports, emit_src=False))
+    return str(rtlil.convert(top, name=TOP, platform=ECP5, ports=ports, emit_src=False))
 
 
 def constraints() -> str:

@@ -3,7 +3,7 @@
 
 from collections.abc import Mapping
 
-from amaranth import ClockDomain, ClockSignal, Module, ResetInserter, ResetSignal, Signal
+from amaranth import ClockDomain, ClockSignal, Module, ResetInserter, Signal
 from amaranth.build import Platform
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
@@ -19,6 +19,7 @@ from spikewright.hw.datapath import Datapath
 from spikewright.hw.folding import fold
 from spikewright.hw.probe import PROBE_BITS
 from spikewright.hw.registers import RegisterBank
+from spikewright.hw.resets import Resets
 from spikewright.sim.errors import ProgramError
 from spikewright.sim.program import Program
 from spikewright.sim.registers import MAX_LAYERS
@@ -36,6 +37,8 @@ class Accelerator(wiring.Component):
 
     Members
     -------
+    reset : In(1)
+        Resets everything but the parameters; registered first, as it has far to go.
     s_axi : In(AxiLite)
         Registers of :mod:`spikewright.sim.registers`.
     s_axis : In(AxiStream), m_axis : Out(AxiStream)
@@ -49,6 +52,7 @@ class Accelerator(wiring.Component):
         If there are more than 64 layers to probe.
     """
 
+    reset: Signal
     s_axi: AxiLiteInterface
     s_axis: AxiStreamInterface
     m_axis: AxiStreamInterface
@@ -62,6 +66,7 @@ class Accelerator(wiring.Component):
             raise ProgramError(f"Accelerator must have at most {MAX_LAYERS} layers, not {layers}")
         super().__init__(
             {
+                "reset": In(1),
                 "s_axi": In(AxiLite),
                 "s_axis": In(AxiStream),
                 "m_axis": Out(AxiStream),
@@ -84,12 +89,21 @@ class Accelerator(wiring.Component):
         for spec in self.program.tensor_specs.values():
             rows, columns = (*spec.shape, 1)[:2]
             sizes.append(rows * columns)
-        m.submodules.slave = slave = AxiLiteSlave()
-        m.submodules.bank = bank = RegisterBank(
+        slave = AxiLiteSlave()
+        bank = RegisterBank(
             tensor_sizes=sizes, layers=len(layers), structure_hash=self.structure_hash
         )
-        datapath = Datapath(self.program, self.lanes)
-        m.submodules.datapath = ResetInserter(bank.soft_reset)(datapath)
+        m.submodules.datapath = datapath = Datapath(self.program, self.lanes)
+        m.submodules.resets = resets = Resets(datapath.parts)
+        reset = Signal(init=1)
+        m.d.sync += reset.eq(self.reset)
+        m.submodules.slave = ResetInserter(reset)(slave)
+        m.submodules.bank = ResetInserter(reset)(bank)
+        m.d.comb += [
+            resets.request.eq(reset | bank.soft_reset),
+            bank.resetting.eq(resets.busy),
+            datapath.resets.eq(resets.o),
+        ]
         wiring.connect(m, wiring.flipped(self.s_axi), slave.bus)
         wiring.connect(m, slave.access, bank.access)
         for k in range(len(sizes)):
@@ -109,10 +123,10 @@ class Accelerator(wiring.Component):
         frame_over = Signal()
         packet_over = Signal()
         m.d.comb += [
-            datapath.i.valid.eq(i.tvalid),
+            datapath.i.valid.eq(i.tvalid & ~bank.resetting),
             datapath.i.payload.data.eq(i.tdata),
             datapath.i.payload.last.eq(i.tlast),
-            i.tready.eq(datapath.i.ready & ~bank.soft_reset),
+            i.tready.eq(datapath.i.ready & ~bank.resetting),
             o.tvalid.eq(datapath.o.valid),
             o.tdata.eq(datapath.o.payload.data),
             o.tkeep.eq(0xF),
@@ -131,7 +145,7 @@ class Accelerator(wiring.Component):
             m.d.sync += in_packet.eq(in_packet + 1)
             with m.If(packet_over):
                 m.d.sync += in_packet.eq(0)
-        with m.If(bank.soft_reset):
+        with m.If(bank.resetting):
             m.d.sync += in_packet.eq(0)
 
 
@@ -159,8 +173,8 @@ class Top(wiring.Component):
     def elaborate(self, platform: Platform | None) -> Module:
         """Generate the gateware."""
         m = Module()
-        m.domains.sync = ClockDomain()
-        m.d.comb += [ClockSignal().eq(self.aclk), ResetSignal().eq(~self.aresetn)]
+        m.domains.sync = ClockDomain(reset_less=True)
+        m.d.comb += [ClockSignal().eq(self.aclk), self.accelerator.reset.eq(~self.aresetn)]
         m.submodules.accelerator = self.accelerator
         return m
 

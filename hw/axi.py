@@ -123,10 +123,13 @@ class AxiLiteSlave(wiring.Component):
         address_held, data_held, whole = Signal(), Signal(), Signal()
         address, read_address = Signal(ADDRESS_BITS), Signal(ADDRESS_BITS)
         read_held = Signal()
+        # Nothing is taken in reset, even if reset comes here later than to the master.
+        awake = Signal()
+        m.d.sync += awake.eq(1)
         m.d.comb += [
-            bus.awready.eq(~address_held),
-            bus.wready.eq(~data_held),
-            bus.arready.eq(~read_held),
+            bus.awready.eq(awake & ~address_held),
+            bus.wready.eq(awake & ~data_held),
+            bus.arready.eq(awake & ~read_held),
         ]
         with m.If(bus.awvalid & bus.awready):
             m.d.sync += [address.eq(bus.awaddr), address_held.eq(1)]

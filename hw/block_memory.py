@@ -2,6 +2,7 @@
 """Memory with the output register of the part's own block."""
 
 from collections.abc import Callable
+from functools import partial
 
 from amaranth import Array, C, Cat, ClockSignal, Const, Instance, Module, Signal, Value
 from amaranth.build import Platform
@@ -9,7 +10,7 @@ from amaranth.lib import memory, wiring
 from amaranth.lib.wiring import In, Out
 
 from spikewright.hw.estimate import BLOCK_SHAPES, block_rams
-from spikewright.hw.family import ECP5, ICE40, XC7, family_of
+from spikewright.hw.family import ECP5, ICE40, XC7, Text, family_of
 
 SPRAM_WIDTH, SPRAM_DEPTH = 16, 1 << 14
 """An SB_SPRAM256KA."""
@@ -26,6 +27,31 @@ def blocks(width: int, depth: int) -> int:
     if depth > TABLE_DEPTH:
         return min(-(-width // wide) * -(-depth // deep) for wide, deep in BLOCK_SHAPES)
     return block_rams(width, depth)
+
+
+STORE = """
+module spikewright_store #(
+  parameter WIDTH = 1,
+  parameter DEPTH = 1,
+  parameter ADDRESS_BITS = 1
+) (
+  input clk,
+  input write,
+  input [ADDRESS_BITS-1:0] write_address,
+  input [WIDTH-1:0] write_data,
+  input [ADDRESS_BITS-1:0] read_address,
+  output reg [WIDTH-1:0] read_data
+);
+  reg [WIDTH-1:0] words [0:DEPTH-1];
+  reg [WIDTH-1:0] word;
+  always @(posedge clk) begin
+    if (write) words[write_address] <= write_data;
+    word <= words[read_address];
+    read_data <= word;
+  end
+endmodule
+"""
+"""A plain memory as a Verilog module; Amaranth's own would have a line for each of its words."""
 
 
 class BlockMemory(wiring.Component):
@@ -85,12 +111,12 @@ class BlockMemory(wiring.Component):
             self._tables(m)
             return m
         if family is XC7:
-            self._rows(m, self._plain_row)
+            self._rows(m, partial(self._plain_row, platform))
             return m
         if family is ICE40 and self.one_address and SPRAM_LEAST <= self.depth <= SPRAM_DEPTH:
             self._single_port(m)
             return m
-        m.d.comb += self.read_data.eq(self._plain(m, self.depth, self.write))
+        m.d.comb += self.read_data.eq(self._plain(platform, m, self.depth, self.write))
         return m
 
     def _tables(self, m: Module) -> None:
@@ -165,13 +191,17 @@ class BlockMemory(wiring.Component):
             parts.append(part)
         return parts
 
-    def _plain_row(self, m: Module, wide: int, deep: int, write: Value) -> list[Value]:
+    def _plain_row(
+        self, platform: Platform | None, m: Module, wide: int, deep: int, write: Value
+    ) -> list[Value]:
         """A memory that is as deep as a block."""
-        return [self._plain(m, deep, write)]
+        return [self._plain(platform, m, deep, write)]
 
-    def _plain(self, m: Module, deep: int, enable: Value) -> Signal:
+    def _plain(self, platform: Platform | None, m: Module, deep: int, enable: Value) -> Signal:
         """A memory whose answer is registered."""
         inside = (deep - 1).bit_length()
+        if isinstance(platform, Text) and inside:
+            return self._module(m, deep, inside, enable)
         store: memory.Memory = memory.Memory(shape=self.width, depth=deep, init=[])
         m.submodules.store = store
         read, write = store.read_port(), store.write_port()
@@ -184,6 +214,23 @@ class BlockMemory(wiring.Component):
             write.en.eq(enable),
         ]
         m.d.sync += word.eq(read.data)
+        return word
+
+    def _module(self, m: Module, deep: int, inside: int, enable: Value) -> Signal:
+        """The same as :data:`STORE`."""
+        word = Signal(self.width, name="word")
+        m.submodules.store = Instance(
+            "spikewright_store",
+            p_WIDTH=self.width,
+            p_DEPTH=deep,
+            p_ADDRESS_BITS=inside,
+            i_clk=ClockSignal(),
+            i_write=enable,
+            i_write_address=self.write_address[:inside],
+            i_write_data=self.write_data,
+            i_read_address=self.read_address[:inside],
+            o_read_data=word,
+        )
         return word
 
     def _cost(self, wide: int, deep: int) -> tuple[int, int]:

@@ -10,17 +10,22 @@ INITIAL = 0xFFFFFFFF
 _POLYNOMIAL = 0xEDB88320
 
 
-def crc_step(state: Value, word: Value) -> Value:
-    """State after one more word, of any whole number of bytes.
+def crc_of(word: Value) -> Value:
+    """What a word, of any whole number of bytes, adds to the state.
 
-    The step is linear over bits: every bit of the new state is a parity of bits of both.
+    The step is linear over bits, so the new state is ``crc_advanced(state) ^ crc_of(word)``.
     """
-    bits = [*state, *word]
-    columns = _columns(len(word))
-    return Cat(
-        Cat(bit for bit, column in zip(bits, columns, strict=True) if column >> k & 1).xor()
-        for k in range(32)
-    )
+    return _parities(word, _columns(len(word))[32:])
+
+
+def crc_advanced(state: Value, width: int) -> Value:
+    """State after a word of zeros."""
+    return _parities(state, _columns(width)[:32])
+
+
+def _parities(bits: Value, columns: tuple[int, ...]) -> Value:
+    pairs = list(zip(bits, columns, strict=True))
+    return Cat(Cat(bit for bit, column in pairs if column >> k & 1).xor() for k in range(32))
 
 
 @cache

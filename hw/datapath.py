@@ -5,14 +5,14 @@ import importlib
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from amaranth import Module, Signal, Value
+from amaranth import Module, ResetInserter, Signal, Value
 from amaranth.build import Platform
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
+from spikewright.hw.adapt import adapt, through
 from spikewright.hw.component import PrimitiveComponent
 from spikewright.hw.delay import FRAME_COUNT_BITS, Delay
-from spikewright.hw.events import Gather, Scatter
 from spikewright.hw.fixed import shape_of
 from spikewright.hw.folding import beat_width
 from spikewright.hw.liveness import beats_needed
@@ -20,7 +20,7 @@ from spikewright.hw.liveness import branches as branches_of
 from spikewright.hw.packets import Packer, Unpacker, word_layout
 from spikewright.hw.parameters import ParameterHost
 from spikewright.hw.probe import PROBE_BITS, Probe
-from spikewright.hw.streams import Buffer, Fork, Narrow, Widen, layout_of
+from spikewright.hw.streams import Buffer, Fork, Narrow, layout_of
 from spikewright.sim.ports import Kind, Port
 from spikewright.sim.primitive import Primitive
 from spikewright.sim.program import Node, Program
@@ -66,6 +66,8 @@ class Datapath(wiring.Component):
         Frames in and out; ``o``'s ``last`` marks the end of a frame.
     started, cut : Out(1)
         As of the unpacker.
+    resets : In(parts)
+        Resets of its parts: what unpacks, each node and what follows it, what packs.
     tensor_K : In(ParameterHost)
         Host port of the K-th tensor.
     probe_fire, probe_data_K, probe_flags_K, crc_K : Out
@@ -76,11 +78,13 @@ class Datapath(wiring.Component):
     o: stream.Interface
     started: Signal
     cut: Signal
+    resets: Signal
     probe_fire: Signal
 
     def __init__(self, program: Program, lanes: Mapping[str, int]):
         self.program = program
         self.lanes = lanes
+        self.parts = len(program.nodes) + 2
         members = {f"tensor_{k}": In(ParameterHost) for k in range(len(program.tensor_specs))}
         for k in range(len(program.layers)):
             members[f"probe_data_{k}"] = Out(PROBE_BITS)
@@ -93,6 +97,7 @@ class Datapath(wiring.Component):
                 "o": Out(words),
                 "started": Out(1),
                 "cut": Out(1),
+                "resets": In(self.parts),
                 "probe_fire": Out(len(program.layers)),
                 **members,
             }
@@ -101,18 +106,21 @@ class Datapath(wiring.Component):
     def elaborate(self, platform: Platform | None) -> Module:
         """Generate the gateware."""
         m = Module()
-        sources = self._inputs(m)
+        paths = {"": self._path(m, "inputs", 0)}
+        sources = self._inputs(paths[""])
         components: dict[str, PrimitiveComponent] = {}
         frames = Signal(FRAME_COUNT_BITS)
-        m.d.sync += frames.eq(frames + self.started)
-        for node in self.program.order:
+        paths[""].d.sync += frames.eq(frames + self.started)
+        for k, node in enumerate(self.program.order, 1):
             component = build(
                 node.primitive,
                 self.lanes[node.name],
                 self.program.steps,
                 beat_width(self.lanes, node.name),
             )
-            m.submodules[f"node_{node.name}"] = components[node.name] = component
+            m.submodules[f"node_{node.name}"] = ResetInserter(self.resets[k])(component)
+            components[node.name] = component
+            paths[node.name] = self._path(m, node.name, k)
             for port in node.primitive.ports().outputs:
                 sources[f"{node.name}.{port}"] = component.output(port)
             if isinstance(component, Delay):
@@ -120,30 +128,43 @@ class Datapath(wiring.Component):
         self._tensors(m, components)
         packer = self._packer(m)
         for reference, source in sources.items():
-            self._distribute(m, reference, source, components, packer)
+            path = paths["" if reference in self.program.inputs else reference.partition(".")[0]]
+            self._distribute(m, path, reference, source, components, packer)
         return m
 
+    def _path(self, m: Module, name: str, part: int) -> Module:
+        """A module for what lies between nodes, reset with the node before."""
+        path = Module()
+        m.submodules[f"path_{name}"] = ResetInserter(self.resets[part])(path)
+        return path
+
     def _inputs(self, m: Module) -> dict[str, stream.Interface]:
-        """Unpack the program's inputs."""
+        """Unpack the program's inputs; a buffer keeps the host's bus out of the way."""
         program = self.program
+        m.submodules.buffer = buffer = Buffer(word_layout, depth=1)
         m.submodules.unpacker = unpacker = Unpacker(
             [(given.port, given.rate) for given in program.inputs.values()],
             steps=program.steps,
             may_end_early=program.may_end_early,
         )
-        wiring.connect(m, wiring.flipped(self.i), unpacker.i)
+        wiring.connect(m, wiring.flipped(self.i), buffer.i)
+        wiring.connect(m, buffer.o, unpacker.i)
         m.d.comb += [self.started.eq(unpacker.started), self.cut.eq(unpacker.cut)]
         return {name: getattr(unpacker, f"o{k}") for k, name in enumerate(program.inputs)}
 
     def _packer(self, m: Module) -> Packer:
-        """Pack the program's outputs."""
+        """Pack the program's outputs; a buffer keeps the host's bus out of the way."""
         program = self.program
         ports = []
         for reference in program.outputs.values():
             port = replace(program.port(reference), kind=Kind.DENSE)
             ports.append((port, program.rates[reference.partition(".")[0]]))
-        m.submodules.packer = packer = Packer(ports, streaming=program.steps is None)
-        wiring.connect(m, packer.o, wiring.flipped(self.o))
+        packer = Packer(ports, streaming=program.steps is None)
+        m.submodules.packer = ResetInserter(self.resets[-1])(packer)
+        path = self._path(m, "outputs", -1)
+        path.submodules.buffer = buffer = Buffer(word_layout, depth=1)
+        wiring.connect(path, packer.o, buffer.i)
+        wiring.connect(path, buffer.o, wiring.flipped(self.o))
         return packer
 
     def _tensors(self, m: Module, components: Mapping[str, PrimitiveComponent]) -> None:
@@ -167,6 +188,7 @@ class Datapath(wiring.Component):
     def _distribute(
         self,
         m: Module,
+        path: Module,
         reference: str,
         source: stream.Interface,
         components: Mapping[str, PrimitiveComponent],
@@ -188,26 +210,26 @@ class Datapath(wiring.Component):
             if program.resolve(output) == reference
         ]
         if not targets:
-            m.d.comb += source.ready.eq(1)
+            path.d.comb += source.ready.eq(1)
         name = reference.replace(".", "_")
         others = [kind is Kind.EVENT or lanes != width for _, kind, lanes in targets]
         if port.kind is Kind.DENSE and width > 1 and targets and all(others):
             # One element a beat for all of them, so before the fork: its buffers are then small.
             narrow = Narrow(shape_of(port.format), size=port.size, lanes=width)
-            source, width = _through(m, f"narrow_{name}", narrow, source), 1
+            source, width = through(path, f"narrow_{name}", narrow, source), 1
         serial = [source] if port.kind is Kind.EVENT or width == 1 else []
         for k, (branch, (target, kind, lanes)) in enumerate(
             zip(
-                self._branches(m, reference, source, port, width, len(targets)),
+                self._branches(path, reference, source, port, width, len(targets)),
                 targets,
                 strict=True,
             )
         ):
-            adapted, narrowed = adapt(m, f"{name}_{k}", branch, port, width, kind, lanes)
+            adapted, narrowed = adapt(path, f"{name}_{k}", branch, port, width, kind, lanes)
             serial += narrowed
-            wiring.connect(m, adapted, target)
+            wiring.connect(path, adapted, target)
         if reference in program.layers:
-            self._probe(m, program.layers.index(reference), port, serial[0])
+            self._probe(m, path, program.layers.index(reference), port, serial[0])
 
     @staticmethod
     def _target(
@@ -253,57 +275,14 @@ class Datapath(wiring.Component):
             found.append(buffer.o)
         return found
 
-    def _probe(self, m: Module, layer: int, port: Port, watched: stream.Interface) -> None:
-        m.submodules[f"probe_{layer}"] = probe = Probe(port)
-        probe.watch(m, watched)
+    def _probe(
+        self, m: Module, path: Module, layer: int, port: Port, watched: stream.Interface
+    ) -> None:
+        path.submodules[f"probe_{layer}"] = probe = Probe(port)
+        probe.watch(path, watched)
         m.d.comb += [
             self.probe_fire[layer].eq(probe.fire),
             getattr(self, f"probe_data_{layer}").eq(probe.data),
             getattr(self, f"probe_flags_{layer}").eq(probe.flags),
             getattr(self, f"crc_{layer}").eq(probe.crc),
         ]
-
-
-def adapt(
-    m: Module,
-    name: str,
-    source: stream.Interface,
-    port: Port,
-    width: int,
-    kind: Kind,
-    lanes: int,
-) -> tuple[stream.Interface, list[stream.Interface]]:
-    """A stream in the kind and beat width that its reader takes.
-
-    Returns
-    -------
-    stream
-    list of stream
-        Where it passes one element a beat on the way, the stream there.
-    """
-    shape, narrowed = shape_of(port.format), []
-    if port.kind is Kind.EVENT:
-        if kind is Kind.EVENT:
-            return source, []
-        source = _through(m, f"scatter_{name}", Scatter(size=port.size), source)
-        width = 1
-    elif kind is Kind.EVENT or width != lanes:
-        if width > 1:
-            narrow = Narrow(shape, size=port.size, lanes=width)
-            source = _through(m, f"narrow_{name}", narrow, source)
-            narrowed = [source]
-            width = 1
-        if kind is Kind.EVENT:
-            gather = Gather(size=port.size, lanes=1)
-            return _through(m, f"gather_{name}", gather, source), narrowed
-    if width != lanes:
-        source = _through(m, f"widen_{name}", Widen(shape, lanes=lanes), source)
-    return source, narrowed
-
-
-def _through(
-    m: Module, name: str, glue: Narrow | Widen | Gather | Scatter, source: stream.Interface
-) -> stream.Interface:
-    m.submodules[name] = glue
-    wiring.connect(m, source, glue.i)
-    return glue.o

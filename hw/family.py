@@ -29,6 +29,21 @@ FAMILIES = {family.name: family for family in (ECP5, ICE40, GOWIN, XC7)}
 """Every family by its name."""
 
 
+@dataclass(frozen=True)
+class Text:
+    """Given as the platform where Verilog is written: large memories are modules of its own.
+
+    Parameters
+    ----------
+    family : Family, optional
+        Whose own cells are named besides.
+    """
+
+    family: Family | None = None
+
+
 def family_of(platform: object) -> Family | None:
     """Family that gateware is elaborated for; ``None`` asks for a plain description."""
+    if isinstance(platform, Text):
+        return platform.family
     return platform if isinstance(platform, Family) else None

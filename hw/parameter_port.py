@@ -3,7 +3,7 @@
 
 from collections.abc import Sequence
 
-from amaranth import Array, Cat, Module, Mux, Signal, Value
+from amaranth import Array, C, Cat, Module, Mux, Signal, Value
 from amaranth.build import Platform
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
@@ -14,9 +14,10 @@ from spikewright.hw.parameters import ParameterHost
 class ParameterPort(wiring.Component):
     """Selects a tensor and an element, and moves on by one with every access.
 
-    A command is a pulse, given only after the one before was answered by ``done``. Choosing the
-    tensor goes to its first element; a later element is reached by stepping over those before it,
-    at most nine cycles each. Until a tensor is chosen every access is out of range.
+    A command is a pulse, given only after the one before was answered by ``done``; its operand has
+    stood for two cycles. Choosing the tensor goes to its first element; a later element is reached
+    by stepping over those before it, at most thirteen cycles each. Until a tensor is chosen every
+    access is out of range.
 
     Parameters
     ----------
@@ -68,16 +69,23 @@ class ParameterPort(wiring.Component):
         index, target = Signal(bits), Signal(bits)
         chosen = Signal()
         rewind, write, advance, fetch = Signal(), Signal(), Signal(), Signal()
-        ready, found = self._hosts(m, tensor, rewind, write, advance, fetch)
-        size = Array(self.sizes or (0,))[tensor]
-        inside = chosen & (index < size)
+        ready, found = self._hosts(m, tensor, Cat(rewind, write, advance, fetch))
+        # Comparisons that are looked at two cycles later at the earliest.
+        size, inside, arrived = Signal(bits), Signal(), Signal()
+        no_tensor, no_element, too_large = Signal(), Signal(), Signal()
+        m.d.sync += [
+            size.eq(Array(self.sizes or (0,))[tensor]),
+            inside.eq(chosen & (index < size)),
+            arrived.eq(index == target),
+            no_tensor.eq(self.operand >= len(self.sizes)),
+            no_element.eq(~chosen | (self.operand[: len(size)] >= size)),
+            too_large.eq(self.operand[len(size) :].any()),
+        ]
         m.d.comb += [self.tensor.eq(tensor), self.index.eq(index)]
         with m.FSM():
             with m.State("IDLE"):
                 refused = Mux(
-                    self.choose,
-                    self.operand >= len(self.sizes),
-                    Mux(self.start, ~chosen | (self.operand >= size), ~inside),
+                    self.choose, no_tensor, Mux(self.start, no_element | too_large, ~inside)
                 )
                 with m.If(self.choose | self.start | self.write | self.read):
                     with m.If(refused):
@@ -86,7 +94,7 @@ class ParameterPort(wiring.Component):
                         with m.If(self.choose):
                             m.d.sync += [tensor.eq(self.operand), chosen.eq(1)]
                         m.d.sync += target.eq(Mux(self.choose, 0, self.operand))
-                        m.next = "REWIND"
+                        m.next = "CHOSEN"
                     with m.Else():
                         m.d.comb += [write.eq(self.write), fetch.eq(self.read)]
                         m.d.sync += target.eq(index + 1)
@@ -103,12 +111,14 @@ class ParameterPort(wiring.Component):
             with m.State("REFUSE"):
                 m.d.comb += [self.done.eq(1), self.out_of_range.eq(1)]
                 m.next = "IDLE"
+            with m.State("CHOSEN"):
+                m.next = "REWIND"
             with m.State("REWIND"):
                 m.d.comb += rewind.eq(1)
                 m.d.sync += index.eq(0)
                 m.next = "SEEK"
             with m.State("SEEK"):
-                with m.If(ready & (index == target)):
+                with m.If(ready & arrived):
                     m.d.comb += self.done.eq(1)
                     m.next = "IDLE"
                 with m.Elif(ready):
@@ -116,29 +126,28 @@ class ParameterPort(wiring.Component):
                     m.d.sync += index.eq(index + 1)
         return m
 
-    def _hosts(
-        self,
-        m: Module,
-        tensor: Value,
-        rewind: Value,
-        write: Value,
-        advance: Value,
-        fetch: Value,
-    ) -> tuple[Value, Value]:
-        """Pulses to the chosen tensor, its readiness and its element, all registered.
+    def _hosts(self, m: Module, tensor: Value, pulses: Value) -> tuple[Value, Value]:
+        """Pulses to the chosen tensor, its readiness and its element.
 
-        Tensors lie all over a part. What is heard of one in the two cycles after a pulse is older
-        than the pulse.
+        Tensors lie all over a part, so each has registers of its own on the way there, which are
+        zero for all but the chosen, and on the way back. What is heard of a tensor in the four
+        cycles after a pulse is older than the pulse.
         """
-        ready, found, data = Signal(), Signal(32), Signal(32)
-        pulses = Cat(rewind, write, advance, fetch)
-        given, deaf = Signal(len(pulses)), Signal(2)
-        m.d.sync += [given.eq(pulses), data.eq(self.operand), deaf.eq(Cat(pulses.any(), deaf))]
-        with m.Switch(tensor):
-            for k in range(len(self.sizes)):
-                host = getattr(self, f"host_{k}")
-                m.d.comb += host.data.eq(data)
-                with m.Case(k):
-                    m.d.comb += Cat(host.rewind, host.write, host.advance, host.fetch).eq(given)
-                    m.d.sync += [ready.eq(host.ready), found.eq(host.data_out)]
+        ready, found, deaf = Signal(), Signal(32), Signal(4)
+        sent = Signal(len(pulses))
+        m.d.sync += [sent.eq(pulses), deaf.eq(Cat(pulses.any(), deaf))]
+        heard: Value = C(0, 1 + 32)
+        for k in range(len(self.sizes)):
+            host = getattr(self, f"host_{k}")
+            mine = Signal(name=f"mine_{k}")
+            given = Signal(len(sent) + 32, name=f"given_{k}")
+            answer = Signal(1 + 32, name=f"answer_{k}")
+            m.d.sync += [
+                mine.eq(tensor == k),
+                given.eq(Mux(mine, Cat(sent, self.operand), 0)),
+                answer.eq(Mux(mine, Cat(host.ready, host.data_out), 0)),
+            ]
+            m.d.comb += Cat(host.rewind, host.write, host.advance, host.fetch, host.data).eq(given)
+            heard |= answer
+        m.d.sync += Cat(ready, found).eq(heard)
         return ready & ~deaf.any(), found

@@ -3,7 +3,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from amaranth import Cat, Module, Mux, ResetInserter, Signal, Value
+from amaranth import C, Cat, Module, Mux, ResetInserter, Signal, Value
 from amaranth.build import Platform
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
@@ -18,8 +18,8 @@ from spikewright.sim.program import HASH_BITS
 class RegisterBank(wiring.Component):
     """Registers of :mod:`spikewright.sim.registers`.
 
-    An access answers two cycles after its request; one of the parameter registers when the tensor
-    is ready for the next.
+    An access answers four cycles after its request; one of the parameter registers when the tensor
+    is ready for the next, and none while ``resetting``. Address and data stand meanwhile.
 
     Parameters
     ----------
@@ -39,6 +39,8 @@ class RegisterBank(wiring.Component):
         Pulses: a frame began, a frame left, a packet ended inside a frame.
     soft_reset : Out(1)
         A pulse.
+    resetting : In(1)
+        Whether the program's components are in reset.
     frames_per_packet : Out(32)
     """
 
@@ -47,6 +49,7 @@ class RegisterBank(wiring.Component):
     finished: Signal
     cut: Signal
     soft_reset: Signal
+    resetting: Signal
     frames_per_packet: Signal
 
     def __init__(self, *, tensor_sizes: Sequence[int], layers: int, structure_hash: int):
@@ -60,6 +63,7 @@ class RegisterBank(wiring.Component):
                 **{f"crc_{k}": In(32) for k in range(layers)},
                 **dict.fromkeys(("started", "finished", "cut"), In(1)),
                 "soft_reset": Out(1),
+                "resetting": In(1),
                 "frames_per_packet": Out(32),
             }
         )
@@ -68,9 +72,9 @@ class RegisterBank(wiring.Component):
         """Generate the gateware."""
         m = Module()
         access = self.access
-        port = ParameterPort(self.tensor_sizes)
         # A soft reset takes the tensors back to their first elements, and so the port.
-        m.submodules.parameters = ResetInserter(self.soft_reset)(port)
+        port = ParameterPort(self.tensor_sizes)
+        m.submodules.parameters = ResetInserter(self.resetting)(port)
         for k in range(len(self.tensor_sizes)):
             host = getattr(self, f"tensor_{k}")
             wiring.connect(m, getattr(port, f"host_{k}"), wiring.flipped(host))
@@ -80,32 +84,38 @@ class RegisterBank(wiring.Component):
         cycles, frames, busy = self._counters(m, clear)
         latched = Signal(32)
         values = self._values(port, program_hash, Cat(busy, sticky), cycles, frames, latched)
-        is_parameter = self._at("PARAM_TENSOR", "PARAM_START", "PARAM_DATA")
+        at = self._addressed(m, values)
+        is_parameter = at["PARAM_TENSOR"] | at["PARAM_START"] | at["PARAM_DATA"]
         m.d.comb += port.operand.eq(access.data)
+        acts = Signal()
+        found, may = self._look_up(m, values, at, acts, latched, cycles, frames)
+        self._write(m, at, acts, program_hash, sticky, clear, per_packet)
         with m.If(self.cut):
             m.d.sync += sticky[0].eq(1)
         with m.FSM():
             with m.State("IDLE"):
-                self._look_up(m, values, latched, cycles, frames)
-                with m.If(access.request & is_parameter & (access.write | self._at("PARAM_DATA"))):
+                with m.If(access.request & ~self.resetting):
+                    m.next = "ACT"
+            with m.State("ACT"):
+                m.d.comb += acts.eq(1)
+                m.next = "LOOK_UP"
+                with m.If(is_parameter & (access.write | at["PARAM_DATA"])):
                     with m.If(busy):
                         m.d.sync += [sticky[2].eq(1), access.error.eq(1)]
                         m.next = "ANSWER"
                     with m.Else():
-                        self._command(m, port)
+                        self._command(m, port, at)
                         m.next = "PARAMETER"
-                with m.Elif(access.request):
-                    self._write(m, program_hash, sticky, clear, per_packet)
-                    m.next = "ANSWER"
+            with m.State("LOOK_UP"):
+                m.d.sync += [access.data_out.eq(found), access.error.eq(~may)]
+                m.next = "ANSWER"
             with m.State("PARAMETER"):
+                m.d.sync += access.data_out.eq(port.value)
                 with m.If(port.done):
-                    m.d.sync += [
-                        access.data_out.eq(port.value),
-                        access.error.eq(port.out_of_range),
-                    ]
+                    m.d.sync += access.error.eq(port.out_of_range)
                     with m.If(port.out_of_range):
                         m.d.sync += sticky[1].eq(1)
-                    with m.Elif(access.write & self._at("PARAM_DATA")):
+                    with m.Elif(access.write & at["PARAM_DATA"]):
                         m.d.sync += program_hash.eq(0)
                     m.next = "ANSWER"
             with m.State("ANSWER"):
@@ -113,23 +123,29 @@ class RegisterBank(wiring.Component):
                 m.next = "IDLE"
         return m
 
-    def _at(self, *names: str) -> Value:
-        return self.access.address.matches(*(table.offset(name) for name in names))
+    def _addressed(self, m: Module, values: Mapping[str, Value | int]) -> dict[str, Signal]:
+        """Whether the address is a register's, a cycle later; and under ``""`` whether one is."""
+        at = {name: Signal(name=f"at_{name}") for name in ("", "PARAM_DATA", *values)}
+        offsets = {name: _offset(name) for name in at if name}
+        address = self.access.address
+        m.d.sync += [at[name].eq(address == offset) for name, offset in offsets.items()]
+        m.d.sync += at[""].eq(address.matches(*offsets.values()))
+        return at
 
-    def _counters(self, m: Module, clear: Signal) -> tuple[Signal, Signal, Value]:
+    def _counters(self, m: Module, clear: Signal) -> tuple[Value, Value, Signal]:
         """Cycles with a frame inside, frames finished, and whether one is inside."""
-        cycles, frames, inside = Signal(64), Signal(64), Signal(16)
-        busy = inside != 0
-        m.d.sync += inside.eq(inside + self.started - self.finished)
-        with m.If(busy | self.started):
-            m.d.sync += cycles.eq(cycles + 1)
-        with m.If(self.finished):
-            m.d.sync += frames.eq(frames + 1)
-        with m.If(self.soft_reset):
-            m.d.sync += inside.eq(0)
-        with m.If(self.soft_reset | clear):
-            m.d.sync += [cycles.eq(0), frames.eq(0)]
-        return cycles, frames, busy
+        inside, busy = Signal(16), Signal()
+        started, finished = Signal(), Signal()
+        m.d.sync += [
+            started.eq(self.started),
+            finished.eq(self.finished),
+            inside.eq(inside + Cat(started ^ finished, finished & ~started).as_signed()),
+            busy.eq((inside != 0) | started),
+        ]
+        with m.If(self.resetting):
+            m.d.sync += [inside.eq(0), busy.eq(0), started.eq(0), finished.eq(0)]
+        clears = self.resetting | clear
+        return _count(m, busy, clears, "cycles"), _count(m, finished, clears, "frames"), busy
 
     def _values(
         self,
@@ -139,9 +155,9 @@ class RegisterBank(wiring.Component):
         cycles: Value,
         frames: Value,
         latched: Value,
-    ) -> Mapping[int, Value | int]:
-        """What each address reads, but for PARAM_DATA."""
-        by_name = {
+    ) -> dict[str, Value | int]:
+        """What each register reads, but for PARAM_DATA; CRCs by their layers' numbers."""
+        return {
             "ID": table.ID_VALUE,
             "VERSION": table.INTERFACE_VERSION,
             "STRUCTURE_HASH_LO": self.structure_hash & 0xFFFFFFFF,
@@ -159,64 +175,92 @@ class RegisterBank(wiring.Component):
             "PARAM_START": port.index,
             "TENSORS": len(self.tensor_sizes),
             "LAYERS": self.layers,
+            **{str(k): getattr(self, f"crc_{k}") for k in range(self.layers)},
         }
-        found = {table.offset(name): value for name, value in by_name.items()}
-        crcs = {table.CRC_WINDOW + 4 * k: getattr(self, f"crc_{k}") for k in range(self.layers)}
-        return {**found, **crcs}
 
     def _look_up(
         self,
         m: Module,
-        values: Mapping[int, Value | int],
+        values: Mapping[str, Value | int],
+        at: Mapping[str, Signal],
+        acts: Signal,
         latched: Signal,
         cycles: Value,
         frames: Value,
-    ) -> None:
-        """Register the answer to a read; unknown addresses and writes to what is read-only err."""
-        access = self.access
-        writable = [r.offset for r in table.REGISTERS if r.access is table.Access.READ_WRITE]
-        known = Mux(access.write, access.address.matches(*writable), 1)
-        m.d.sync += access.error.eq(~known)
-        with m.Switch(access.address):
-            for address, value in values.items():
-                with m.Case(address):
-                    m.d.sync += access.data_out.eq(value)
-            with m.Default():
-                m.d.sync += access.error.eq(1)
-        with m.If(access.request & ~access.write):
-            with m.If(self._at("CYCLES_LO")):
-                m.d.sync += latched.eq(cycles[32:])
-            with m.If(self._at("FRAMES_LO")):
-                m.d.sync += latched.eq(frames[32:])
+    ) -> tuple[Value, Value]:
+        """What the addressed register reads, and whether the access may be.
 
-    def _command(self, m: Module, port: ParameterPort) -> None:
+        Unknown addresses may not be read, nor those written that are read-only.
+        """
+        access = self.access
+        writable = [at[r.name] for r in table.REGISTERS if r.access is table.Access.READ_WRITE]
+        chosen: Value = C(0, 32)
+        for name, value in values.items():
+            chosen |= Mux(at[name], value, 0)
+        found, may = Signal(32), Signal()
+        m.d.sync += [
+            found.eq(chosen),
+            may.eq(Mux(access.write, Cat(writable).any(), at[""])),
+        ]
+        for name, value in (("CYCLES_LO", cycles), ("FRAMES_LO", frames)):
+            # The lower half is found in the cycle in which the upper one is kept.
+            with m.If(acts & at[name] & ~access.write):
+                m.d.sync += latched.eq(value[32:])
+        return found, may
+
+    def _command(self, m: Module, port: ParameterPort, at: Mapping[str, Signal]) -> None:
         """Hand a parameter access on."""
         write = self.access.write
         m.d.comb += [
-            port.choose.eq(self._at("PARAM_TENSOR")),
-            port.start.eq(self._at("PARAM_START")),
-            port.write.eq(self._at("PARAM_DATA") & write),
-            port.read.eq(self._at("PARAM_DATA") & ~write),
+            port.choose.eq(at["PARAM_TENSOR"]),
+            port.start.eq(at["PARAM_START"]),
+            port.write.eq(at["PARAM_DATA"] & write),
+            port.read.eq(at["PARAM_DATA"] & ~write),
         ]
 
     def _write(
-        self, m: Module, program_hash: Signal, sticky: Signal, clear: Signal, per_packet: Signal
+        self,
+        m: Module,
+        at: Mapping[str, Signal],
+        acts: Signal,
+        program_hash: Signal,
+        sticky: Signal,
+        clear: Signal,
+        per_packet: Signal,
     ) -> None:
-        """What writes do."""
-        access = self.access
+        """What writes do, a cycle after ``acts``."""
+        value = self.access.data
+        names = ("CONTROL", "STATUS", "FRAMES_PER_PACKET", "PROGRAM_HASH_LO", "PROGRAM_HASH_HI")
+        put = {name: Signal(name=f"put_{name}") for name in names}
+        m.d.sync += [put[name].eq(acts & self.access.write & at[name]) for name in names]
         soft_reset = table.mask("CONTROL", "SOFT_RESET")
         clear_counters = table.mask("CONTROL", "CLEAR_COUNTERS")
-        with m.If(access.write):
-            with m.If(self._at("CONTROL")):
-                m.d.comb += [
-                    self.soft_reset.eq((access.data & soft_reset) != 0),
-                    clear.eq((access.data & clear_counters) != 0),
-                ]
-            with m.If(self._at("STATUS")):
-                m.d.sync += sticky.eq(sticky & ~access.data[1:4])
-            with m.If(self._at("FRAMES_PER_PACKET")):
-                m.d.sync += per_packet.eq(access.data)
-            with m.If(self._at("PROGRAM_HASH_LO")):
-                m.d.sync += program_hash[:32].eq(access.data)
-            with m.If(self._at("PROGRAM_HASH_HI")):
-                m.d.sync += program_hash[32:].eq(access.data)
+        m.d.comb += [
+            self.soft_reset.eq(put["CONTROL"] & ((value & soft_reset) != 0)),
+            clear.eq(put["CONTROL"] & ((value & clear_counters) != 0)),
+        ]
+        with m.If(put["STATUS"]):
+            m.d.sync += sticky.eq(sticky & ~value[1:4])
+        with m.If(put["FRAMES_PER_PACKET"]):
+            m.d.sync += per_packet.eq(value)
+        with m.If(put["PROGRAM_HASH_LO"]):
+            m.d.sync += program_hash[:32].eq(value)
+        with m.If(put["PROGRAM_HASH_HI"]):
+            m.d.sync += program_hash[32:].eq(value)
+
+
+def _offset(name: str) -> int:
+    """Byte offset of a register, or of a layer's CRC by its number."""
+    return table.CRC_WINDOW + 4 * int(name) if name.isdigit() else table.offset(name)
+
+
+def _count(m: Module, raises: Value, clears: Value, name: str) -> Value:
+    """A 64-bit count; its upper half, and so all of it, a cycle late."""
+    low, high = Signal(32, name=f"{name}_low"), Signal(32, name=f"{name}_high")
+    shown, carry = Signal(32, name=f"{name}_shown"), Signal(name=f"{name}_carry")
+    m.d.sync += [shown.eq(low), carry.eq(raises & low.all()), high.eq(high + carry)]
+    with m.If(raises):
+        m.d.sync += low.eq(low + 1)
+    with m.If(clears):
+        m.d.sync += [x.eq(0) for x in (low, high, shown, carry)]
+    return Cat(shown, high)

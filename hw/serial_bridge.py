@@ -22,11 +22,13 @@ from enum import IntEnum
 
 from amaranth import C, Cat, Module, Signal, Value
 from amaranth.build import Platform
-from amaranth.lib import fifo, wiring
+from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from spikewright.hw.axi import AxiLite, AxiLiteInterface, AxiStream, AxiStreamInterface
+from spikewright.hw.packets import word_layout
 from spikewright.hw.serial_line import UartReceiver, UartTransmitter
+from spikewright.hw.streams import Buffer
 
 SEND_BUFFER = 512
 """Default of the words that may wait for the accelerator: one block RAM."""
@@ -113,7 +115,7 @@ class SerialBridge(wiring.Component):
         m = Module()
         m.submodules.receiver = receiver = UartReceiver(self.divisor)
         m.submodules.transmitter = transmitter = UartTransmitter(self.divisor)
-        m.submodules.buffer = buffer = fifo.SyncFIFOBuffered(width=33, depth=self.send_buffer)
+        m.submodules.buffer = buffer = Buffer(word_layout, depth=self.send_buffer)
         opcode, argument, status = Signal(8), Signal(16), Signal(Status)
         word, byte, silence = Signal(32), Signal(2), Signal(range(self.timeout))
         came, given = receiver.valid, transmitter.i
@@ -126,13 +128,15 @@ class SerialBridge(wiring.Component):
             self.axi.araddr.eq(argument),
             self.axi.wdata.eq(word),
             self.axi.wstrb.eq(0xF),
-            Cat(self.o.tdata, self.o.tlast).eq(buffer.r_data),
+            Cat(self.o.tdata, self.o.tlast).eq(buffer.o.payload),
             self.o.tkeep.eq(0xF),
-            self.o.tvalid.eq(buffer.r_rdy),
-            buffer.r_en.eq(self.o.tready),
-            buffer.w_data.eq(Cat(word, final & (opcode == Opcode.SEND_LAST))),
+            self.o.tvalid.eq(buffer.o.valid),
+            buffer.o.ready.eq(self.o.tready),
+            buffer.i.payload.data.eq(word),
+            buffer.i.payload.last.eq(final & (opcode == Opcode.SEND_LAST)),
         ]
-        m.d.sync += silence.eq(0)
+        late = Signal()
+        m.d.sync += [silence.eq(0), late.eq(silence == self.timeout - 2)]
         with m.FSM():
             with m.State("OPCODE"):
                 with m.If(came):
@@ -143,7 +147,7 @@ class SerialBridge(wiring.Component):
                     m.d.sync += [argument.eq(Cat(argument[8:], receiver.data)), byte.eq(byte + 1)]
                     with m.If(byte == 1):
                         m.next = "START"
-                self._wait(m, silence, came, status)
+                self._wait(m, silence, late, came, status)
             with m.State("START"):
                 m.d.sync += [byte.eq(0), status.eq(Status.OK)]
                 self._start(m, opcode, argument, status)
@@ -154,11 +158,11 @@ class SerialBridge(wiring.Component):
                         m.next = "BUFFER"
                         with m.If(opcode == Opcode.WRITE):
                             m.next = "WRITE"
-                self._wait(m, silence, came, status)
+                self._wait(m, silence, late, came, status)
             with m.State("BUFFER"):
-                m.d.comb += buffer.w_en.eq(1)
+                m.d.comb += buffer.i.valid.eq(1)
                 m.d.sync += argument.eq(argument - 1)
-                with m.If(~buffer.w_rdy):
+                with m.If(~buffer.i.ready):
                     m.d.sync += status.eq(Status.OVERRUN)
                 m.next = "TAKE"
                 with m.If(final):
@@ -169,7 +173,7 @@ class SerialBridge(wiring.Component):
                 with m.If(self.i.tvalid):
                     m.d.sync += [word.eq(self.i.tdata), argument.eq(argument - 1)]
                     m.next = "REPLY"
-                self._wait(m, silence, self.i.tvalid, status)
+                self._wait(m, silence, late, self.i.tvalid, status)
             with m.State("REPLY"):
                 m.d.comb += [given.valid.eq(1), given.payload.eq(word[:8])]
                 with m.If(given.ready):
@@ -204,11 +208,12 @@ class SerialBridge(wiring.Component):
                 m.d.sync += status.eq(Status.UNKNOWN)
                 m.next = "STATUS"
 
-    def _wait(self, m: Module, silence: Signal, came: Value, status: Signal) -> None:
+    @staticmethod
+    def _wait(m: Module, silence: Signal, late: Signal, came: Value, status: Signal) -> None:
         """Give the command up after too long a silence."""
         with m.If(~came):
             m.d.sync += silence.eq(silence + 1)
-            with m.If(silence == self.timeout - 1):
+            with m.If(late):
                 m.d.sync += status.eq(Status.TIMEOUT)
                 m.next = "STATUS"
 

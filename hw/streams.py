@@ -5,10 +5,11 @@ from itertools import pairwise
 
 from amaranth import Array, Cat, Module, Mux, Shape, Signal
 from amaranth.build import Platform
-from amaranth.lib import data, fifo, stream, wiring
+from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from spikewright.hw.fixed import shape_of
+from spikewright.hw.outlet import CYCLES, Outlet
 from spikewright.sim.ports import Kind, Port
 
 
@@ -196,7 +197,10 @@ class Fork(wiring.Component):
 
 
 class Buffer(wiring.Component):
-    """A first-in first-out buffer of ``depth`` beats; every output is registered.
+    """A first-in first-out buffer of at least ``depth`` beats.
+
+    Nothing of one side is in the way of the other: what leaves is registered, and ``ready`` is
+    known beforehand. Latency four cycles, ten if it is deep; throughput one beat a cycle.
 
     Parameters
     ----------
@@ -214,22 +218,20 @@ class Buffer(wiring.Component):
 
     def __init__(self, layout: data.StructLayout, *, depth: int):
         self.layout = layout
-        self.depth = depth
+        self.depth = max(depth, CYCLES + 1)
         signature = stream.Signature(layout)
         super().__init__({"i": In(signature), "o": Out(signature)})
 
     def elaborate(self, platform: Platform | None) -> Module:
         """Generate the gateware."""
         m = Module()
-        m.submodules.fifo = buffer = fifo.SyncFIFOBuffered(
-            width=self.layout.size, depth=max(2, self.depth)
-        )
+        m.submodules.outlet = outlet = Outlet(self.layout, depth=self.depth)
+        taken = self.i.valid & self.i.ready
         m.d.comb += [
-            buffer.w_data.eq(self.i.payload.as_value()),
-            buffer.w_en.eq(self.i.valid),
-            self.i.ready.eq(buffer.w_rdy),
-            self.o.payload.as_value().eq(buffer.r_data),
-            self.o.valid.eq(buffer.r_rdy),
-            buffer.r_en.eq(self.o.ready),
+            self.i.ready.eq(outlet.room),
+            outlet.reserve.eq(taken),
+            outlet.valid.eq(taken),
+            outlet.payload.eq(self.i.payload),
         ]
+        wiring.connect(m, outlet.o, wiring.flipped(self.o))
         return m

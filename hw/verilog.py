@@ -7,7 +7,8 @@ import amaranth.back.rtlil as rtlil
 import amaranth.back.verilog as verilog
 
 from spikewright.hw.accelerator import Accelerator, Top
-from spikewright.hw.family import Family
+from spikewright.hw.block_memory import STORE
+from spikewright.hw.family import Family, Text
 
 TOP = "spikewright"
 """Name of the top module."""
@@ -24,9 +25,10 @@ def to_verilog(accelerator: Accelerator, family: Family | None = None) -> str:
     """
     top = Top(accelerator)
     ports = {name: (signal, None) for name, signal in top.ports().items()}
-    text = str(verilog.convert(top, name=TOP, platform=family, ports=ports, emit_src=False))
+    text = str(verilog.convert(top, name=TOP, platform=Text(family), ports=ports, emit_src=False))
     # Yosys 0.70 takes a wire named \word[0] for bit 0 of another named \word, and fails in abc9.
-    return re.sub(r"\\\S+", lambda name: name[0].replace("[", ".").replace("]", ""), text)
+    text = re.sub(r"\\\S+", lambda name: name[0].replace("[", ".").replace("]", ""), text)
+    return text + STORE
 
 
 def to_rtlil(accelerator: Accelerator, family: Family | None = None) -> str:

@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Reset that reaches one part of a design after another."""
+
+from amaranth import Cat, Module, Signal
+from amaranth.build import Platform
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+
+class Resets(wiring.Component):
+    """Hands a reset from part to part, one a cycle, so that none of its nets goes everywhere.
+
+    For some cycles all parts are in reset at once. They leave it one after the other, so nothing
+    may come in, and no part may send by itself, while ``busy``. After power-up it resets, too.
+
+    Parameters
+    ----------
+    parts : int
+
+    Members
+    -------
+    request : In(1)
+        Reset; as long as it lasts and about twice as many cycles as there are parts.
+    busy : Out(1)
+        From the cycle after ``request`` until every part has left.
+    o : Out(parts)
+        Reset of each part, registered.
+    """
+
+    request: Signal
+    busy: Signal
+    o: Signal
+
+    def __init__(self, parts: int):
+        self.parts = parts
+        super().__init__({"request": In(1), "busy": Out(1), "o": Out(parts)})
+
+    def elaborate(self, platform: Platform | None) -> Module:
+        """Generate the gateware."""
+        m = Module()
+        # The last part follows `parts` cycles after the first one, in and out.
+        apart = self.parts + 1
+        left = Signal(range(2 * apart + 1), init=2 * apart)
+        chain = Signal(self.parts, init=-1)
+        m.d.comb += [self.busy.eq(left != 0), self.o.eq(chain)]
+        m.d.sync += chain.eq(Cat(left > apart, chain))
+        with m.If(self.request):
+            m.d.sync += left.eq(2 * apart)
+        with m.Elif(self.busy):
+            m.d.sync += left.eq(left - 1)
+        return m
