@@ -139,16 +139,14 @@ class AxiLiteSlave(wiring.Component):
             m.d.sync += [read_address.eq(bus.araddr), read_held.eq(1)]
         with m.FSM():
             with m.State("IDLE"):
+                m.d.sync += [access.write.eq(0), access.address.eq(read_address)]
                 with m.If(address_held & data_held):
+                    m.d.sync += [access.write.eq(1), access.address.eq(address)]
                     m.next = "WRITE"
                 with m.Elif(read_held):
                     m.next = "READ"
             with m.State("WRITE"):
-                m.d.comb += [
-                    access.request.eq(whole),
-                    access.write.eq(1),
-                    access.address.eq(address),
-                ]
+                m.d.comb += access.request.eq(whole)
                 with m.If(access.done | ~whole):
                     m.d.sync += bus.bresp[1].eq(access.error | ~whole)
                     m.d.sync += bus.bvalid.eq(1)
@@ -158,7 +156,7 @@ class AxiLiteSlave(wiring.Component):
                     m.d.sync += [bus.bvalid.eq(0), address_held.eq(0), data_held.eq(0)]
                     m.next = "IDLE"
             with m.State("READ"):
-                m.d.comb += [access.request.eq(1), access.address.eq(read_address)]
+                m.d.comb += access.request.eq(1)
                 with m.If(access.done):
                     m.d.sync += [bus.rdata.eq(access.data_out), bus.rresp[1].eq(access.error)]
                     m.d.sync += bus.rvalid.eq(1)

@@ -20,7 +20,7 @@ from spikewright.hw.liveness import branches as branches_of
 from spikewright.hw.packets import Packer, Unpacker, word_layout
 from spikewright.hw.parameters import ParameterHost
 from spikewright.hw.probe import PROBE_BITS, Probe
-from spikewright.hw.streams import Buffer, Fork, Narrow, layout_of
+from spikewright.hw.streams import Buffer, Fork, Narrow, dense_layout, layout_of
 from spikewright.sim.ports import Kind, Port
 from spikewright.sim.primitive import Primitive
 from spikewright.sim.program import Node, Program
@@ -139,7 +139,7 @@ class Datapath(wiring.Component):
         return path
 
     def _inputs(self, m: Module) -> dict[str, stream.Interface]:
-        """Unpack the program's inputs; a buffer keeps the host's bus out of the way."""
+        """Unpack the program's inputs, between buffers that keep bus and nodes out of the way."""
         program = self.program
         m.submodules.buffer = buffer = Buffer(word_layout, depth=1)
         m.submodules.unpacker = unpacker = Unpacker(
@@ -150,7 +150,13 @@ class Datapath(wiring.Component):
         wiring.connect(m, wiring.flipped(self.i), buffer.i)
         wiring.connect(m, buffer.o, unpacker.i)
         m.d.comb += [self.started.eq(unpacker.started), self.cut.eq(unpacker.cut)]
-        return {name: getattr(unpacker, f"o{k}") for k, name in enumerate(program.inputs)}
+        sources = {}
+        for k, (name, given) in enumerate(program.inputs.items()):
+            layout = dense_layout(shape_of(given.port.format), 1)
+            m.submodules[f"elements_{name}"] = elements = Buffer(layout, depth=1)
+            wiring.connect(m, getattr(unpacker, f"o{k}"), elements.i)
+            sources[name] = elements.o
+        return sources
 
     def _packer(self, m: Module) -> Packer:
         """Pack the program's outputs; a buffer keeps the host's bus out of the way."""

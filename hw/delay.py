@@ -3,11 +3,11 @@
 
 from typing import ClassVar
 
-from amaranth import Module, Mux, Signal
+from amaranth import Module, Mux, Signal, Value
 from amaranth.build import Platform
-from amaranth.lib import memory
 from amaranth.lib.wiring import In
 
+from spikewright.hw.block_memory import BlockMemory
 from spikewright.hw.component import PrimitiveComponent
 from spikewright.sim.delay import Delay as Primitive
 
@@ -19,7 +19,7 @@ class Delay(PrimitiveComponent):
     """Send the vector of ``steps`` ago, and take this step's behind it, element by element.
 
     Sending comes first, so that a cycle through a Delay can start; but nothing is sent of a frame
-    that the host has not begun, for what follows may read parameters. A step takes ``2 size + 2``
+    that the host has not begun, for what follows may read parameters. A step takes ``3 size + 2``
     cycles.
 
     Parameters
@@ -57,9 +57,7 @@ class Delay(PrimitiveComponent):
         m = Module()
         p, i, o = self.primitive, self.input("x"), self.output("y")
         depth = p.steps * p.size
-        line: memory.Memory = memory.Memory(shape=p.format.width, depth=depth, init=[])
-        m.submodules.line = line
-        read, write = line.read_port(), line.write_port()
+        m.submodules.line = line = BlockMemory(width=p.format.width, depth=depth)
         # This step's elements go where those of `steps` ago are, once these were sent.
         sent, taken = Signal(range(p.size + 1)), Signal(range(p.size))
         source, target = Signal(range(depth)), Signal(range(depth))
@@ -70,12 +68,12 @@ class Delay(PrimitiveComponent):
         final = taken == p.size - 1
         following = Mux(target == depth - 1, 0, target + 1)
         m.d.comb += [
-            read.addr.eq(source),
-            write.addr.eq(target),
-            write.data.eq(i.payload.data[0]),
-            write.en.eq(i.valid & i.ready),
+            line.read_address.eq(source),
+            line.write_address.eq(target),
+            line.write_data.eq(Value.cast(i.payload.data[0])),
+            line.write.eq(i.valid & i.ready),
             i.ready.eq(sent > taken),
-            o.payload.data[0].eq(Mux(age == p.steps, read.data, 0)),
+            o.payload.data[0].eq(Mux(age == p.steps, line.read_data, 0)),
             o.payload.first.eq(age == 0 if self.steps is None else step == 0),
             o.payload.end.eq(0 if self.steps is None else step == self.steps - 1),
             o.payload.last.eq(sent == p.size - 1),
@@ -83,9 +81,10 @@ class Delay(PrimitiveComponent):
         with m.FSM():
             with m.State("READ"):
                 with m.If((sent != p.size) & ~(starts & (begun == self.frames))):
-                    m.d.comb += read.en.eq(1)
                     m.d.sync += begun.eq(begun + starts)
-                    m.next = "SEND"
+                    m.next = "HELD"
+            with m.State("HELD"):
+                m.next = "SEND"
             with m.State("SEND"):
                 m.d.comb += o.valid.eq(1)
                 with m.If(o.ready):

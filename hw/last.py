@@ -3,8 +3,8 @@
 
 from amaranth import Cat, Module, Mux, Signal
 from amaranth.build import Platform
-from amaranth.lib import memory
 
+from spikewright.hw.block_memory import BlockMemory
 from spikewright.hw.component import PrimitiveComponent
 from spikewright.hw.streams import beats_of
 from spikewright.sim.last import Last as Primitive
@@ -13,7 +13,7 @@ from spikewright.sim.last import Last as Primitive
 class Last(PrimitiveComponent):
     """Keep each step's vector in place of the one before; send it at the end of the frame.
 
-    One beat a cycle in; a frame's vector takes two cycles a beat out.
+    One beat a cycle in; a frame's vector takes three cycles a beat out.
 
     Parameters
     ----------
@@ -37,28 +37,28 @@ class Last(PrimitiveComponent):
         i, o = self.input("x"), self.output("y")
         beats = beats_of(self.primitive.size, self.lanes)
         elements = i.payload.data.as_value()
-        vector: memory.Memory = memory.Memory(shape=len(elements), depth=beats, init=[])
+        vector = BlockMemory(width=len(elements), depth=beats, one_address=True)
         m.submodules.vector = vector
-        read, write = vector.read_port(), vector.write_port()
         beat = Signal(range(beats))
         final = beat == beats - 1
         m.d.comb += [
-            read.addr.eq(beat),
-            write.addr.eq(beat),
-            write.data.eq(elements),
-            o.payload.data.as_value().eq(read.data),
+            vector.read_address.eq(beat),
+            vector.write_address.eq(beat),
+            vector.write_data.eq(elements),
+            o.payload.data.as_value().eq(vector.read_data),
             o.payload.last.eq(final),
             Cat(o.payload.first, o.payload.end).eq(0b11),
         ]
         with m.FSM():
             with m.State("TAKE"):
-                m.d.comb += [i.ready.eq(1), write.en.eq(i.valid)]
+                m.d.comb += [i.ready.eq(1), vector.write.eq(i.valid)]
                 with m.If(i.valid):
                     m.d.sync += beat.eq(Mux(final, 0, beat + 1))
                 with m.If(i.valid & i.payload.last & i.payload.end):
                     m.next = "READ"
             with m.State("READ"):
-                m.d.comb += read.en.eq(1)
+                m.next = "HELD"
+            with m.State("HELD"):
                 m.next = "SEND"
             with m.State("SEND"):
                 m.d.comb += o.valid.eq(1)

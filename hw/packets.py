@@ -60,7 +60,8 @@ class Elements(wiring.Component):
         position, part = Signal(range(self.port.size)), Signal(range(words))
         flags = Signal(2)
         held = slots != 0 if words == 1 else Signal(name="held")
-        last = position == self.port.size - 1
+        # Known beforehand: what follows may be far away.
+        last = Signal(init=self.port.size == 1)
         emptied = self.o.ready & (last | (slots == 1 if words == 1 else 1))
         m.d.comb += [
             self.final.eq(word == vector_words(self.port) - 1),
@@ -72,6 +73,7 @@ class Elements(wiring.Component):
         ]
         with m.If(held & self.o.ready):
             m.d.sync += [position.eq(Mux(last, 0, position + 1)), buffer.eq(buffer >> slot)]
+            m.d.sync += last.eq((position == self.port.size - 2) | (self.port.size == 1))
             m.d.sync += slots.eq(Mux(last, 0, slots - 1)) if words == 1 else held.eq(0)
         with m.If(self.i.valid & self.i.ready):
             m.d.sync += [flags.eq(Cat(self.first, self.end)), word.eq(Mux(self.final, 0, word + 1))]

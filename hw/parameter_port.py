@@ -133,7 +133,7 @@ class ParameterPort(wiring.Component):
         zero for all but the chosen, and on the way back. What is heard of a tensor in the four
         cycles after a pulse is older than the pulse.
         """
-        ready, found, deaf = Signal(), Signal(32), Signal(4)
+        ready, found, deaf = Signal(), Signal(32), Signal(3)
         sent = Signal(len(pulses))
         m.d.sync += [sent.eq(pulses), deaf.eq(Cat(pulses.any(), deaf))]
         heard: Value = C(0, 1 + 32)
@@ -150,4 +150,6 @@ class ParameterPort(wiring.Component):
             m.d.comb += Cat(host.rewind, host.write, host.advance, host.fetch, host.data).eq(given)
             heard |= answer
         m.d.sync += Cat(ready, found).eq(heard)
-        return ready & ~deaf.any(), found
+        with m.If(pulses.any() | deaf.any()):
+            m.d.sync += ready.eq(0)
+        return ready, found

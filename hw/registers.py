@@ -83,10 +83,13 @@ class RegisterBank(wiring.Component):
         program_hash, sticky, clear = Signal(HASH_BITS), Signal(3), Signal()
         cycles, frames, busy = self._counters(m, clear)
         latched = Signal(32)
-        values = self._values(port, program_hash, Cat(busy, sticky), cycles, frames, latched)
+        crcs = [Signal(32, name=f"held_{k}") for k in range(self.layers)]
+        m.d.sync += [held.eq(getattr(self, f"crc_{k}")) for k, held in enumerate(crcs)]
+        values = self._values(port, program_hash, Cat(busy, sticky), cycles, frames, latched, crcs)
         at = self._addressed(m, values)
         is_parameter = at["PARAM_TENSOR"] | at["PARAM_START"] | at["PARAM_DATA"]
         m.d.comb += port.operand.eq(access.data)
+        m.d.sync += Cat(port.choose, port.start, port.write, port.read).eq(0)
         acts = Signal()
         found, may = self._look_up(m, values, at, acts, latched, cycles, frames)
         self._write(m, at, acts, program_hash, sticky, clear, per_packet)
@@ -155,6 +158,7 @@ class RegisterBank(wiring.Component):
         cycles: Value,
         frames: Value,
         latched: Value,
+        crcs: Sequence[Value],
     ) -> dict[str, Value | int]:
         """What each register reads, but for PARAM_DATA; CRCs by their layers' numbers."""
         return {
@@ -175,7 +179,7 @@ class RegisterBank(wiring.Component):
             "PARAM_START": port.index,
             "TENSORS": len(self.tensor_sizes),
             "LAYERS": self.layers,
-            **{str(k): getattr(self, f"crc_{k}") for k in range(self.layers)},
+            **{str(k): crc for k, crc in enumerate(crcs)},
         }
 
     def _look_up(
@@ -209,9 +213,9 @@ class RegisterBank(wiring.Component):
         return found, may
 
     def _command(self, m: Module, port: ParameterPort, at: Mapping[str, Signal]) -> None:
-        """Hand a parameter access on."""
+        """Hand a parameter access on, in the next cycle."""
         write = self.access.write
-        m.d.comb += [
+        m.d.sync += [
             port.choose.eq(at["PARAM_TENSOR"]),
             port.start.eq(at["PARAM_START"]),
             port.write.eq(at["PARAM_DATA"] & write),

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Concatenate, slice and permute vectors."""
 
-from amaranth import Array, Cat, Module, Mux, Signal
+from amaranth import Array, Cat, Module, Mux, Signal, Value
 from amaranth.build import Platform
-from amaranth.lib import memory
 
+from spikewright.hw.block_memory import BlockMemory
 from spikewright.hw.component import PrimitiveComponent
 from spikewright.sim.route import Route as Primitive
 
@@ -12,7 +12,7 @@ from spikewright.sim.route import Route as Primitive
 class Route(PrimitiveComponent):
     """Take the inputs one after the other into a memory, then send the outputs from it.
 
-    A vector takes two cycles for each output and one for each input.
+    A vector takes three cycles for each output and one for each input.
 
     Parameters
     ----------
@@ -36,17 +36,15 @@ class Route(PrimitiveComponent):
         m = Module()
         p, o = self.primitive, self.output("y")
         inputs = [self.input(name) for name in p.ports().inputs]
-        vector: memory.Memory = memory.Memory(shape=p.format.width, depth=sum(p.sizes), init=[])
-        m.submodules.vector = vector
-        read, write = vector.read_port(), vector.write_port()
+        m.submodules.vector = vector = BlockMemory(width=p.format.width, depth=sum(p.sizes))
         source, where = Signal(range(len(inputs))), Signal(range(sum(p.sizes)))
         position = Signal(range(len(p.order)))
         final = position == len(p.order) - 1
         flags = Signal(2)
         m.d.comb += [
-            write.addr.eq(where),
-            read.addr.eq(Array(p.order)[position]),
-            o.payload.data[0].eq(read.data),
+            vector.write_address.eq(where),
+            vector.read_address.eq(Array(p.order)[position]),
+            o.payload.data[0].eq(vector.read_data),
             o.payload.last.eq(final),
             Cat(o.payload.first, o.payload.end).eq(flags),
         ]
@@ -57,8 +55,8 @@ class Route(PrimitiveComponent):
                         with m.Case(k):
                             m.d.comb += [
                                 i.ready.eq(1),
-                                write.en.eq(i.valid),
-                                write.data.eq(i.payload.data[0]),
+                                vector.write.eq(i.valid),
+                                vector.write_data.eq(Value.cast(i.payload.data[0])),
                             ]
                             with m.If(i.valid):
                                 m.d.sync += where.eq(where + 1)
@@ -70,7 +68,8 @@ class Route(PrimitiveComponent):
                                     m.d.sync += [source.eq(0), where.eq(0)]
                                     m.next = "READ"
             with m.State("READ"):
-                m.d.comb += read.en.eq(1)
+                m.next = "HELD"
+            with m.State("HELD"):
                 m.next = "SEND"
             with m.State("SEND"):
                 m.d.comb += o.valid.eq(1)

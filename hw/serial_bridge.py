@@ -119,7 +119,7 @@ class SerialBridge(wiring.Component):
         opcode, argument, status = Signal(8), Signal(16), Signal(Status)
         word, byte, silence = Signal(32), Signal(2), Signal(range(self.timeout))
         came, given = receiver.valid, transmitter.i
-        final = argument == 1
+        final, late = Signal(), Signal()
         m.d.comb += [
             receiver.rx.eq(self.rx),
             self.tx.eq(transmitter.tx),
@@ -135,8 +135,11 @@ class SerialBridge(wiring.Component):
             buffer.i.payload.data.eq(word),
             buffer.i.payload.last.eq(final & (opcode == Opcode.SEND_LAST)),
         ]
-        late = Signal()
-        m.d.sync += [silence.eq(0), late.eq(silence == self.timeout - 2)]
+        m.d.sync += [
+            silence.eq(0),
+            late.eq(silence == self.timeout - 2),
+            final.eq(argument == 1),
+        ]
         with m.FSM():
             with m.State("OPCODE"):
                 with m.If(came):
