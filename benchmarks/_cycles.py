@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from spikewright.hw.component import PrimitiveComponent
 from spikewright.hw.estimate import estimate
+from spikewright.hw.event_matvec import EventMatVec
 from spikewright.hw.family import ECP5
 from spikewright.hw.fixed import shape_of
 from spikewright.hw.folding import fold
@@ -25,6 +26,8 @@ from spikewright.sim.program import Program
 Row = dict[str, Any]
 Rows = Mapping[str, Callable[[], Row]]
 VECTORS, STEPS = 12, 10
+BLOCK_BITS = 18 * 1024
+"""Of a block RAM on ECP5."""
 SHAPES = ((784, 128), (64, 32), (784, 100), (128, 10))
 LANES = (16, 28, 64)
 PATTERNS: dict[str, Callable[[int], NDArray[np.bool_]]] = {
@@ -33,8 +36,9 @@ PATTERNS: dict[str, Callable[[int], NDArray[np.bool_]]] = {
     "5 % spike": lambda neurons: np.random.default_rng(0).random(neurons) < 0.05,
     "half spike": lambda neurons: np.arange(neurons) % 2 == 0,
     "all spike": lambda neurons: np.ones(neurons, bool),
+    "all or none in turn": lambda neurons: np.repeat([[True], [False]], neurons, axis=1),
 }
-"""Spikes of a step; all steps are alike, so that a step's work is not paid in another."""
+"""Spikes of a step, or of steps in turn; where all are alike, none is paid for by another."""
 
 
 def matvec(columns: int, rows: int, lanes: int, bits: int = 8) -> Row:
@@ -68,10 +72,10 @@ def dsps(core: PrimitiveComponent) -> int:
 
 
 def event_matvec(bits: int, pattern: str, neurons: int, lanes: int, lanes_out: int | None) -> Row:
-    """Steps back to back through one product of spikes."""
+    """Steps back to back through one product of spikes; block RAM for a bit of its weights."""
     core = cores.component(cores.event_matvec(neurons, neurons, bits), lanes, lanes_out)
-    spikes = np.tile(PATTERNS[pattern](neurons), (VECTORS * STEPS, 1))
-    words = int(spikes[0].sum()) * beats_of(neurons, core.lanes)
+    spikes = np.resize(PATTERNS[pattern](neurons), (VECTORS * STEPS, neurons))
+    words = spikes.sum() * beats_of(neurons, core.lanes) / len(spikes)
     sent = meter.event_words(spikes, steps=STEPS)
     cycles = meter.run(core, sent, len(spikes)).period()
     return {
@@ -80,7 +84,15 @@ def event_matvec(bits: int, pattern: str, neurons: int, lanes: int, lanes_out: i
         "cycles": cycles,
         "overhead": cycles - words,
         "per cycle": words / cycles,
+        "ram/weights": weight_ram(core) / (neurons * neurons * bits),
     }
+
+
+def weight_ram(core: PrimitiveComponent) -> int:
+    """Bits of block RAM on ECP5 for the weights of a product of spikes, and for nothing else."""
+    if not isinstance(core, EventMatVec):
+        raise TypeError(f"Weights must be those of an EventMatVec, not of a {type(core).__name__}")
+    return estimate(core_rtlil(core.core.row, ECP5), ECP5).bram * BLOCK_BITS
 
 
 def lif(leak: str, spiking: bool, neurons: int, lanes: int) -> Row:
@@ -131,6 +143,13 @@ def tables() -> dict[str, Rows]:
             event_matvec, bits, pattern, 256, 16, lanes_out
         )
         for name, (bits, lanes_out) in cores.EVENTS.items()
+        for pattern in PATTERNS
+    }
+    # Rows leave in eight beats: so a step takes at most eight cycles more than it has words.
+    events |= {
+        f"EventMatVec 64x64, 4 bits, 64 lanes, 8 a beat, {pattern}": partial(
+            event_matvec, 4, pattern, 64, 64, 8
+        )
         for pattern in PATTERNS
     }
     neurons = {

@@ -100,15 +100,18 @@ def _whole() -> list[Placement]:
         ("LIF 784-128-10, 4 bits, 64 lanes", cores.spiking_mlp(), 64, ECP5_85K, 170),
         ("LIF 784-128-10, 4 bits, 64 lanes", cores.spiking_mlp(), 64, XC7Z020, 100),
     ]
-    odin = Placement(
-        name="256 LIF, 64 k synapses, 8 bits, 16 lanes",
-        make=partial(cores.Neurosynaptic, 256, 8, 16),
-        part=ECP5_25K,
-        clock_mhz=200,
-        weight_bits=256 * 256 * 8,
-        shared=256,
-    )
-    return [odin, *(_accelerator(*network) for network in networks)]
+    odin = [
+        Placement(
+            name=f"256 LIF, 64 k synapses, {bits} bits, 16 lanes",
+            make=partial(cores.Neurosynaptic, 256, bits, 16),
+            part=ECP5_25K,
+            clock_mhz=200,
+            weight_bits=256 * 256 * bits,
+            shared=256,
+        )
+        for bits in (4, 8)
+    ]
+    return [*odin, *(_accelerator(*network) for network in networks)]
 
 
 def _accelerator(name: str, program: Program, lanes: int, part: Part, clock: float) -> Placement:

@@ -119,23 +119,27 @@ class Accelerator(wiring.Component):
     def _streams(self, m: Module, bank: RegisterBank, datapath: Datapath) -> None:
         """Words in and out, and where packets end."""
         i, o = self.s_axis, self.m_axis
-        in_packet = Signal(32)
-        frame_over = Signal()
-        packet_over = Signal()
+        in_packet, limit = Signal(32), Signal(32)
+        several, frame_over, packet_over = Signal(), Signal(), Signal()
+        # Whether a frame ends its packet is looked up in the cycle after the frame before.
+        settled = Signal()
+        m.d.sync += [
+            limit.eq(bank.frames_per_packet - 1),
+            several.eq(bank.frames_per_packet != 0),
+            # At least, not just: the host may lower the number inside a packet.
+            packet_over.eq(several & (in_packet >= limit)),
+            settled.eq(~frame_over),
+        ]
         m.d.comb += [
             datapath.i.valid.eq(i.tvalid & ~bank.resetting),
             datapath.i.payload.data.eq(i.tdata),
             datapath.i.payload.last.eq(i.tlast),
             i.tready.eq(datapath.i.ready & ~bank.resetting),
-            o.tvalid.eq(datapath.o.valid),
+            o.tvalid.eq(datapath.o.valid & settled),
             o.tdata.eq(datapath.o.payload.data),
             o.tkeep.eq(0xF),
             o.tlast.eq(datapath.o.payload.last & packet_over),
-            datapath.o.ready.eq(o.tready),
-            # At least, not just: the host may lower the number inside a packet.
-            packet_over.eq(
-                (in_packet >= bank.frames_per_packet - 1) & (bank.frames_per_packet != 0)
-            ),
+            datapath.o.ready.eq(o.tready & settled),
             frame_over.eq(o.tvalid & o.tready & datapath.o.payload.last),
             bank.started.eq(datapath.started),
             bank.finished.eq(frame_over),

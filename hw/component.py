@@ -21,8 +21,8 @@ class PrimitiveComponent(wiring.Component):
     primitive : Primitive
     lanes : int
         Parallel units.
-    lanes_in, lanes_out : int
-        Elements in a beat of the dense inputs and outputs.
+    lanes_in, lanes_out : int, optional
+        Elements in a beat of the dense inputs and outputs; ``lanes`` if not given.
     more : mapping of str to Member, optional
         Further members.
 
@@ -52,14 +52,14 @@ class PrimitiveComponent(wiring.Component):
         primitive: Primitive,
         *,
         lanes: int,
-        lanes_in: int,
-        lanes_out: int,
+        lanes_in: int | None = None,
+        lanes_out: int | None = None,
         more: Mapping[str, wiring.Member] | None = None,
     ):
         self.primitive = primitive
         self.lanes = lanes
-        self.lanes_in = lanes_in
-        self.lanes_out = lanes_out
+        self.lanes_in = lanes if lanes_in is None else lanes_in
+        self.lanes_out = lanes if lanes_out is None else lanes_out
         ports = primitive.ports()
         most = max(port.size for port in ports.outputs.values())
         if not 1 <= lanes <= most:
@@ -69,9 +69,9 @@ class PrimitiveComponent(wiring.Component):
             )
         members: dict[str, wiring.Member] = dict(more or {})
         for name, port in ports.inputs.items():
-            members[f"i_{name}"] = In(stream.Signature(layout_of(port, lanes_in)))
+            members[f"i_{name}"] = In(stream.Signature(layout_of(port, self.lanes_in)))
         for name, port in ports.outputs.items():
-            members[f"o_{name}"] = Out(stream.Signature(layout_of(port, lanes_out)))
+            members[f"o_{name}"] = Out(stream.Signature(layout_of(port, self.lanes_out)))
         for k in range(len(primitive.tensors())):
             members[f"host_{k}"] = In(ParameterHost)
         super().__init__(members)

@@ -24,9 +24,6 @@ class Elementwise(PrimitiveComponent):
 
     primitive: Primitive
 
-    def __init__(self, primitive: Primitive, *, lanes: int):
-        super().__init__(primitive, lanes=lanes, lanes_in=lanes, lanes_out=lanes)
-
     def elaborate(self, platform: Platform | None) -> Module:
         """Generate the gateware."""
         m = Module()

@@ -15,9 +15,13 @@ from spikewright.sim.event_matvec import EventMatVec as Primitive
 class EventMatVec(PrimitiveComponent):
     """``lanes`` accumulators add the weights of a step's spikes; rows come in tiles.
 
-    A double buffer plays the step's spikes once for each tile of ``lanes`` rows, one weight word a
-    cycle, without a gap between tiles or steps, if a tile takes as many cycles as it gives beats.
-    No multipliers; a silent step takes only the cycles in which its rows leave.
+    A buffer plays the step's spikes once for each tile of ``lanes`` rows, one weight word a cycle,
+    without a gap between tiles or steps. A step takes ``max(spikes, 1, lanes / lanes_out)`` cycles
+    a tile: the last is for its rows to leave. It also takes ``spikes + 1`` cycles to come in,
+    while others play; so many steps may wait that this delays none, up to
+    :data:`~spikewright.hw.product_core.MOST_STEPS`. Where all rows leave in eight beats, steps back
+    to back thus take at most eight cycles each beside those of the weight words, whatever spikes.
+    No multipliers.
 
     Parameters
     ----------

@@ -36,7 +36,7 @@ class Hold(PrimitiveComponent):
     framed: ClassVar[bool] = True
 
     def __init__(self, primitive: Primitive, *, lanes: int, steps: int | None):
-        super().__init__(primitive, lanes=lanes, lanes_in=lanes, lanes_out=lanes)
+        super().__init__(primitive, lanes=lanes)
         self.steps = steps or 1
 
     def elaborate(self, platform: Platform | None) -> Module:

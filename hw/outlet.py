@@ -55,7 +55,9 @@ class Outlet(wiring.Component):
     def __init__(self, layout: data.StructLayout, *, depth: int, group: int = 1):
         self.layout = layout
         self.groups, self.group = depth // group, group
-        self.depth = 1 << (depth - 1).bit_length()
+        # Two groups to spare, where that costs no table, make it simpler to know if there is room.
+        roomy = depth + 2 * group
+        self.depth = 1 << ((roomy if roomy <= SHALLOW else depth) - 1).bit_length()
         super().__init__(
             {
                 "room": Out(1),
@@ -84,7 +86,11 @@ class Outlet(wiring.Component):
             may = self._from_blocks(m, written, taken, fetch)
         m.d.comb += fetch.eq(some(m, self.valid, fetch, most=self.depth) & may)
         freed = self._freed(m, fetch)
-        m.d.comb += self.room.eq(some(m, freed, self.reserve, most=self.groups, init=self.groups))
+        spare = 2 if (self.groups + 2) * self.group <= self.depth else 0
+        places = self.groups + spare
+        m.d.comb += self.room.eq(
+            some(m, freed, self.reserve, most=places, init=places, above=spare)
+        )
         return m
 
     def _from_tables(
@@ -141,11 +147,14 @@ class Outlet(wiring.Component):
         return fetch & last
 
 
-def some(m: Module, more: Value, less: Signal, *, most: int, init: int = 0) -> Value:
-    """Whether a count is not zero that ``more`` raises and ``less`` lowers, each by one a cycle.
+def some(
+    m: Module, more: Value, less: Signal, *, most: int, init: int = 0, above: int = 0
+) -> Value:
+    """Whether a count is above 0, or 2, that ``more`` raises and ``less`` lowers by one a cycle.
 
     It is counted a cycle late and looked at another cycle later, so that nothing adds up and
-    decides in one cycle; ``less`` of the two cycles before is looked at by itself.
+    decides in one cycle; ``less`` of the two cycles before is looked at by itself. Above 2 that is
+    not needed: the answer is a register, and the count at least 1 if it says so.
     """
     count = Signal(range(most + 1), init=init)
     raised, lowered, before = Signal(), Signal(), Signal()
@@ -159,4 +168,6 @@ def some(m: Module, more: Value, less: Signal, *, most: int, init: int = 0) -> V
         two.eq(count == 2),
         several.eq((count[1:] != 0) & (count != 2)),
     ]
+    if above == 2:
+        return several
     return several | (two & ~(lowered & before)) | (one & ~(lowered | before))

@@ -133,21 +133,25 @@ class ParameterPort(wiring.Component):
         zero for all but the chosen, and on the way back. What is heard of a tensor in the four
         cycles after a pulse is older than the pulse.
         """
-        ready, found, deaf = Signal(), Signal(32), Signal(3)
+        ready, found, deaf = Signal(), Signal(32, reset_less=True), Signal(3)
         sent = Signal(len(pulses))
         m.d.sync += [sent.eq(pulses), deaf.eq(Cat(pulses.any(), deaf))]
         heard: Value = C(0, 1 + 32)
         for k in range(len(self.sizes)):
             host = getattr(self, f"host_{k}")
-            mine = Signal(name=f"mine_{k}")
-            given = Signal(len(sent) + 32, name=f"given_{k}")
-            answer = Signal(1 + 32, name=f"answer_{k}")
+            mine, given = Signal(name=f"mine_{k}"), Signal(len(sent), name=f"given_{k}")
+            data = Signal(32, name=f"data_{k}", reset_less=True)
+            answer = Signal(1 + 32, name=f"answer_{k}", reset_less=True)
             m.d.sync += [
                 mine.eq(tensor == k),
-                given.eq(Mux(mine, Cat(sent, self.operand), 0)),
+                given.eq(Mux(mine, sent, 0)),
+                data.eq(Mux(mine, self.operand, 0)),
                 answer.eq(Mux(mine, Cat(host.ready, host.data_out), 0)),
             ]
-            m.d.comb += Cat(host.rewind, host.write, host.advance, host.fetch, host.data).eq(given)
+            m.d.comb += [
+                Cat(host.rewind, host.write, host.advance, host.fetch).eq(given),
+                host.data.eq(data),
+            ]
             heard |= answer
         m.d.sync += Cat(ready, found).eq(heard)
         with m.If(pulses.any() | deaf.any()):

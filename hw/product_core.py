@@ -17,13 +17,15 @@ from spikewright.hw.mac_row import MacRow
 from spikewright.hw.outlet import CYCLES, Outlet
 from spikewright.hw.parameters import ParameterHost, ParameterHostInterface, ParameterVector
 from spikewright.hw.products import NARROW, packing
-from spikewright.hw.replay import Replay, entry_layout
+from spikewright.hw.replay import Replay, ReplayRing, entry_layout
 from spikewright.hw.streams import beats_of, dense_layout
 from spikewright.hw.weight_port import WeightPort
 from spikewright.sim.errors import FormatError
 from spikewright.sim.matvec import MatVec as Primitive
 
 MOST_LANES_A_BANK = 16
+MOST_STEPS = 64
+"""Steps of spikes that wait at most; their ends are held in lookup tables."""
 _BIAS = ParameterVector.latency + 2
 """Cycles in which a bias is read and added."""
 
@@ -105,9 +107,7 @@ class ProductCore(wiring.Component):
         m = Module()
         p, row = self.primitive, self.row
         m.submodules.row = row
-        m.submodules.replay = replay = Replay(
-            self.entry, length=p.columns, passes=self.passes, varying=self.events
-        )
+        m.submodules.replay = replay = self._replay()
         m.submodules.port = port = WeightPort(
             rows=p.rows,
             columns=p.columns,
@@ -141,20 +141,31 @@ class ProductCore(wiring.Component):
         self._give(m, replay, port.busy)
         return m
 
+    def _replay(self) -> Replay | ReplayRing:
+        """Two vectors, or as many steps of few spikes as play while one of all spikes comes in."""
+        columns, quickest = self.primitive.columns, self.passes * self.beats
+        if not self.events or quickest >= columns:
+            return Replay(self.entry, length=columns, passes=self.passes, varying=self.events)
+        steps = min(-(-columns // quickest) + 4, MOST_STEPS)
+        vectors = 1 << (steps - 1).bit_length()
+        return ReplayRing(self.entry, length=columns, passes=self.passes, vectors=vectors)
+
     def connect_hosts(self, m: Module, hosts: Mapping[str, ParameterHostInterface]) -> None:
         """Connect a component's host ports, by the tensors' names."""
         wiring.connect(m, wiring.flipped(hosts[self.primitive.weight]), self.weights)
         if self.primitive.bias is not None:
             wiring.connect(m, wiring.flipped(hosts[self.primitive.bias]), self.biases)
 
-    def _next_column(self, m: Module, replay: Replay) -> Value:
+    def _next_column(self, m: Module, replay: Replay | ReplayRing) -> Value:
         """Addresses of dense entries: words are in the order in which they are played."""
         address = Signal(range(self.row.depth))
         with m.If(replay.valid):
             m.d.sync += address.eq(Mux(replay.stop & replay.final, 0, address + 1))
         return address
 
-    def _find_rows(self, m: Module, replay: Replay, flags: Value) -> tuple[Value, Value, Value]:
+    def _find_rows(
+        self, m: Module, replay: Replay | ReplayRing, flags: Value
+    ) -> tuple[Value, Value, Value]:
         """Flags, addresses and operands of spikes: a pass begins at its own word."""
         base, address = Signal(range(self.row.depth)), Signal(range(self.row.depth))
         flags = delayed(m, Cat(flags, replay.final), Replay.latency, init=0)
@@ -165,7 +176,7 @@ class ProductCore(wiring.Component):
         present = delayed(m, entry.present, 1 + self.row.x_delay)
         return delayed(m, flags[:5], 1, init=0), address, present
 
-    def _give(self, m: Module, replay: Replay, busy: Value) -> None:
+    def _give(self, m: Module, replay: Replay | ReplayRing, busy: Value) -> None:
         """Number the beats that leave the row, add biases, and hand those of the vector on."""
         row, beats_all = self.row, self.passes * self.beats
         beats = beats_of(self.primitive.rows, self.lanes_out)
@@ -210,16 +221,16 @@ class ProductCore(wiring.Component):
             outlet.payload.data.as_value().eq(sums),
         ]
 
-    def _apart(self, m: Module, replay: Replay) -> Value:
+    def _apart(self, m: Module, replay: Replay | ReplayRing) -> Value:
         """Whether the pass before ended so long ago that its sums are out of the way."""
         if self.beats == 1 or (not self.events and self.primitive.columns >= self.beats):
             return C(1)
-        left = Signal(range(self.beats))
-        with m.If(left != 0):
-            m.d.sync += left.eq(left - 1)
+        left, apart = Signal(range(self.beats)), Signal(init=1)
+        with m.If(~apart):
+            m.d.sync += [left.eq(left - 1), apart.eq(left == 1)]
         with m.If(replay.valid & replay.stop):
-            m.d.sync += left.eq(self.beats - 1)
-        return left == 0
+            m.d.sync += [left.eq(self.beats - 1), apart.eq(0)]
+        return apart
 
     @property
     def latency(self) -> int:

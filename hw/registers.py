@@ -147,7 +147,8 @@ class RegisterBank(wiring.Component):
         ]
         with m.If(self.resetting):
             m.d.sync += [inside.eq(0), busy.eq(0), started.eq(0), finished.eq(0)]
-        clears = self.resetting | clear
+        clears = Signal()
+        m.d.sync += clears.eq(self.resetting | clear)
         return _count(m, busy, clears, "cycles"), _count(m, finished, clears, "frames"), busy
 
     def _values(

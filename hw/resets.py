@@ -42,10 +42,11 @@ class Resets(wiring.Component):
         apart = self.parts + 1
         left = Signal(range(2 * apart + 1), init=2 * apart)
         chain = Signal(self.parts, init=-1)
-        m.d.comb += [self.busy.eq(left != 0), self.o.eq(chain)]
+        busy = Signal(init=1)
+        m.d.comb += [self.busy.eq(busy), self.o.eq(chain)]
         m.d.sync += chain.eq(Cat(left > apart, chain))
         with m.If(self.request):
-            m.d.sync += left.eq(2 * apart)
-        with m.Elif(self.busy):
-            m.d.sync += left.eq(left - 1)
+            m.d.sync += [left.eq(2 * apart), busy.eq(1)]
+        with m.Elif(busy):
+            m.d.sync += [left.eq(left - 1), busy.eq(left != 1)]
         return m

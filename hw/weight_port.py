@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """The host's way to the weights inside a row of multiply-accumulate units."""
 
-from amaranth import Module, Mux, Shape, Signal
+from amaranth import Cat, Module, Mux, Shape, Signal, Value
 from amaranth.build import Platform
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
+from spikewright.hw.flow import delayed
+from spikewright.hw.mac_row import lane_layout
 from spikewright.hw.parameters import ParameterHost, ParameterHostInterface
 from spikewright.hw.streams import beats_of
 
@@ -13,7 +15,8 @@ from spikewright.hw.streams import beats_of
 class WeightPort(wiring.Component):
     """Writes single weights, and reads one by letting the row multiply its word by 1.
 
-    A write takes seven cycles, a move four; a read the time of a pass of one product.
+    A write takes seven cycles, a move four; a read the time of a pass of one product. The sums of a
+    pass must come without a gap.
 
     Parameters
     ----------
@@ -40,7 +43,7 @@ class WeightPort(wiring.Component):
     host: ParameterHostInterface
     busy: Signal
     address: Signal
-    lane: Signal
+    lane: data.View
     write: Signal
     weight: Signal
     fetch: Signal
@@ -58,7 +61,7 @@ class WeightPort(wiring.Component):
                 "host": In(ParameterHost),
                 "busy": Out(1),
                 "address": Out(range(self.depth)),
-                "lane": Out(range(lanes)),
+                "lane": Out(lane_layout(lanes, lanes_out)),
                 **dict.fromkeys(("write", "fetch"), Out(1)),
                 "weight": Out(weight),
                 "valid": In(1),
@@ -70,87 +73,71 @@ class WeightPort(wiring.Component):
         """Generate the gateware."""
         m = Module()
         host = self.host
-        rewind, moves = Signal(), Signal()
-        beats = self.lanes // self.lanes_out
-        beat, element = Signal(range(beats)), Signal(range(self.lanes_out))
-        seen, came, match, over = Signal(range(beats + 1)), Signal(), Signal(), Signal()
-        held = data.View(self.o.shape(), Signal(self.o.shape().size, reset_less=True))
+        busy, rewind = Signal(), Signal(reset_less=True)
+        # A write passes all steps, a move those from the fourth on.
+        steps = Signal(7)
+        moves = host.rewind | host.advance
         m.d.sync += [
-            held.eq(self.o),
-            came.eq(self.valid),
-            match.eq(seen == beat),
-            over.eq(seen == beats - 1),
+            steps.eq(Cat(host.write, steps[:2], steps[2] | moves, steps[3:])),
+            self.fetch.eq(host.fetch),
         ]
-        with m.FSM() as fsm:
-            with m.State("IDLE"):
-                m.d.comb += host.ready.eq(1)
-                m.d.sync += [self.weight.eq(host.data), rewind.eq(host.rewind)]
-                with m.If(host.write):
-                    m.next = "READ"
-                with m.Elif(host.rewind | host.advance):
-                    m.next = "MOVE"
-                with m.Elif(host.fetch):
-                    m.next = "FETCH"
-            with m.State("READ"):
-                m.next = "MERGE"
-            with m.State("MERGE"):
-                m.next = "WRITE"
-            with m.State("WRITE"):
-                m.d.comb += self.write.eq(1)
-                m.next = "MOVE"
-            with m.State("MOVE"):
-                m.next = "MOVING"
-            with m.State("MOVING"):
-                m.next = "MOVED"
-            with m.State("MOVED"):
-                m.d.comb += moves.eq(1)
-                m.next = "IDLE"
-            with m.State("FETCH"):
-                m.d.comb += self.fetch.eq(1)
-                m.next = "SUMS"
-            with m.State("SUMS"):
-                with m.If(self.valid):
-                    m.d.sync += seen.eq(seen + 1)
-                with m.If(came & match):
-                    m.d.sync += host.data_out.eq(held[element])
-                with m.If(came & over):
-                    m.d.sync += seen.eq(0)
-                    m.next = "IDLE"
-        m.d.comb += self.busy.eq(~fsm.ongoing("IDLE"))
-        self._move(m, moves, beat, element, rewind)
+        with m.If(~busy):
+            m.d.sync += [
+                self.weight.eq(host.data),
+                rewind.eq(host.rewind),
+                busy.eq(host.write | moves | host.fetch),
+            ]
+        fetched = self._take_sum(m)
+        with m.If(steps[5] | fetched):
+            m.d.sync += busy.eq(0)
+        m.d.comb += [self.busy.eq(busy), host.ready.eq(~busy), self.write.eq(steps[2])]
+        self._move(m, steps[6], rewind)
         return m
 
-    def _move(
-        self, m: Module, moves: Signal, beat: Signal, element: Signal, rewind: Signal
-    ) -> None:
-        """Step the row-major index, a cycle after ``moves``: column, then lane, then tile.
+    def _take_sum(self, m: Module) -> Value:
+        """Keep the chosen one of a pass's sums; whether all of them are gone."""
+        # The row may be far away: what it gives is registered before it decides anything.
+        came, later, chosen = delayed(m, self.valid, 1, init=0), Signal(), Signal()
+        held = data.View(self.o.shape(), delayed(m, Value.cast(self.o), 2))
+        fetching, seen = Signal(), Signal.like(self.lane.beat)
+        over = fetching & later & ~came
+        m.d.sync += [
+            later.eq(came),
+            chosen.eq(fetching & came & (seen == self.lane.beat)),
+        ]
+        with m.If(self.fetch | over):
+            m.d.sync += fetching.eq(self.fetch)
+        with m.If(came):
+            m.d.sync += seen.eq(seen + 1)
+        with m.If(self.fetch):
+            m.d.sync += seen.eq(0)
+        with m.If(chosen):
+            m.d.sync += self.host.data_out.eq(held[self.lane.element])
+        return over
+
+    def _move(self, m: Module, now: Value, rewind: Value) -> None:
+        """Step the row-major index: column, then lane, then tile.
 
         A move comes four cycles after the one before at the earliest, so what it does is known
         beforehand.
         """
-        column = Signal(range(self.columns))
-        base, following = Signal(range(self.depth)), Signal(range(self.depth))
-        last_column, last_lane, last_element = Signal(), Signal(), Signal()
-        to_column, to_lane, to_tile, to_start = Signal(), Signal(), Signal(), Signal()
+        column, element, beat = Signal(range(self.columns)), self.lane.element, self.lane.beat
+        last_column, last_element, last_lane = Signal(), Signal(), Signal()
         m.d.sync += [
             last_column.eq(column == self.columns - 1),
-            last_lane.eq(self.lane == self.lanes - 1),
             last_element.eq(element == self.lanes_out - 1),
-            following.eq(base + self.columns),
-            to_column.eq(moves & ~rewind & ~last_column),
-            to_lane.eq(moves & ~rewind & last_column & ~last_lane),
-            to_tile.eq(moves & ~rewind & last_column & last_lane),
-            to_start.eq(moves & rewind),
+            last_lane.eq(last_element & (beat == self.lanes // self.lanes_out - 1)),
         ]
-        with m.If(to_column):
-            m.d.sync += [column.eq(column + 1), self.address.eq(self.address + 1)]
-        with m.If(to_lane):
-            m.d.sync += [column.eq(0), self.lane.eq(self.lane + 1), self.address.eq(base)]
-            m.d.sync += element.eq(Mux(last_element, 0, element + 1))
-            m.d.sync += beat.eq(beat + last_element)
-        with m.If(to_tile):
-            m.d.sync += [x.eq(0) for x in (column, self.lane, beat, element)]
-            m.d.sync += [base.eq(following), self.address.eq(following)]
-        with m.If(to_start):
-            every = (column, self.lane, beat, element, base, self.address)
-            m.d.sync += [x.eq(0) for x in every]
+        # After the last column of the last lane comes the first of the next tile.
+        step = Mux(last_column & ~last_lane, 1 - self.columns, 1)
+        with m.If(now):
+            m.d.sync += [
+                self.address.eq(self.address + step),
+                column.eq(Mux(last_column, 0, column + 1)),
+            ]
+            with m.If(last_column):
+                m.d.sync += element.eq(Mux(last_element, 0, element + 1))
+                with m.If(last_element):
+                    m.d.sync += beat.eq(Mux(last_lane, 0, beat + 1))
+            with m.If(rewind):
+                m.d.sync += [x.eq(0) for x in (self.address, column, element, beat)]

@@ -9,7 +9,7 @@ from amaranth.lib.wiring import In, Out
 from bench.streams import first_divergence, simulate
 
 from spikewright.hw.outlet import Outlet
-from spikewright.hw.replay import Replay, entry_layout
+from spikewright.hw.replay import Replay, ReplayRing, entry_layout
 
 SHAPE = Shape(6, signed=True)
 NAMES = ("start", "stop", "final", "first", "end")
@@ -20,7 +20,7 @@ ENOUGH = 512
 class Told(wiring.Component):
     """A Replay whose plays are kept; the last entry of a pass waits in some cycles."""
 
-    def __init__(self, replay: Replay, *, waits: bool):
+    def __init__(self, replay: Replay | ReplayRing, *, waits: bool):
         self.replay = replay
         self.waits = waits
         entry = stream.Signature(entry_layout(SHAPE))
@@ -73,24 +73,32 @@ def plays(vectors: list[list[int]], passes: int) -> list[dict[str, int]]:
     ]
 
 
+def player(kind: str, size: int, passes: int) -> Replay | ReplayRing:
+    """Of either kind, for vectors of up to so many entries."""
+    if kind == "ring":
+        return ReplayRing(SHAPE, length=size, passes=passes, vectors=4)
+    return Replay(SHAPE, length=size, passes=passes, varying=kind == "varying")
+
+
 @pytest.mark.parametrize("seed", [None, 1, 2])
 @pytest.mark.parametrize("waits", [False, True])
-@pytest.mark.parametrize("varying", [False, True])
+@pytest.mark.parametrize("kind", ["fixed", "varying", "ring"])
 @pytest.mark.parametrize("passes", [1, 2, 5])
 @pytest.mark.parametrize("size", [1, 4, 9])
-def test_passes(size: int, passes: int, varying: bool, waits: bool, seed: int | None) -> None:
+def test_passes(size: int, passes: int, kind: str, waits: bool, seed: int | None) -> None:
     rng = np.random.default_rng(seed)
-    lengths = rng.integers(1, size + 1, 6) if varying else [size] * 6
+    lengths = [size] * 12 if kind == "fixed" else rng.integers(1, size + 1, 12)
     vectors = [rng.integers(-32, 32, length).tolist() for length in lengths]
-    component = Told(Replay(SHAPE, length=size, passes=passes, varying=varying), waits=waits)
+    component = Told(player(kind, size, passes), waits=waits)
     want = plays(vectors, passes)
     got = simulate(component, {"i": entries(vectors)}, {"o": len(want)}, stall_seed=seed)
     assert first_divergence(want, got["o"]) is None
 
 
-def test_no_gaps() -> None:
+@pytest.mark.parametrize("kind", ["fixed", "varying", "ring"])
+def test_no_gaps(kind: str) -> None:
     vectors = [[0] * 4] * 9
-    component = Told(Replay(SHAPE, length=4, passes=3), waits=False)
+    component = Told(player(kind, 4, 3), waits=False)
     # Four entries to fill, then one a cycle; the outlet takes ten, the bench lingers for 24.
     limit = 4 + 108 + 38
     simulate(component, {"i": entries(vectors)}, {"o": 108}, max_cycles=limit)
