@@ -9,12 +9,12 @@ from amaranth.build import Platform
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from spikewright.hw.adapt import adapt
 from spikewright.hw.component import PrimitiveComponent
 from spikewright.hw.datapath import build
 from spikewright.hw.folding import beat_width, fold
+from spikewright.hw.glue.adapt import adapt
+from spikewright.hw.glue.streams import layout_of
 from spikewright.hw.parameters import ParameterHost
-from spikewright.hw.streams import layout_of
 from spikewright.sim import primitives as p
 from spikewright.sim.fixed import QFormat
 from spikewright.sim.ports import Port, Rate

@@ -11,14 +11,14 @@ import numpy as np
 from _harness import core_rtlil
 from numpy.typing import NDArray
 
+from spikewright.hw.cells.family import ECP5
 from spikewright.hw.component import PrimitiveComponent
 from spikewright.hw.estimate import estimate
 from spikewright.hw.event_matvec import EventMatVec
-from spikewright.hw.family import ECP5
 from spikewright.hw.fixed import shape_of
 from spikewright.hw.folding import fold
-from spikewright.hw.products import packing
-from spikewright.hw.streams import beats_of
+from spikewright.hw.glue.streams import beats_of
+from spikewright.hw.product.products import packing
 from spikewright.runtime.rtl import RtlDevice
 from spikewright.sim.matvec import MatVec
 from spikewright.sim.program import Program

@@ -11,7 +11,7 @@ from amaranth.build import Platform
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from spikewright.hw.family import Family
+from spikewright.hw.cells.family import Family
 
 TOP = "bench"
 """Name of the top module."""

@@ -11,8 +11,8 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 from numpy.typing import NDArray
 
-from spikewright.hw.axi import AxiLite, AxiLiteInterface, AxiStream, AxiStreamInterface
 from spikewright.hw.component import PrimitiveComponent
+from spikewright.hw.host.axi import AxiLite, AxiLiteInterface, AxiStream, AxiStreamInterface
 from spikewright.sim.engine import Design, open_engine
 from spikewright.sim.ports import Kind
 

@@ -16,7 +16,7 @@ from amaranth.lib import wiring
 
 from spikewright.boards import nextpnr, yosys
 from spikewright.boards.part import Part
-from spikewright.hw.family import ICE40
+from spikewright.hw.cells.family import ICE40
 
 SPRAM_BITS = 1 << 18
 _SOURCE = "bench.il"

@@ -4,7 +4,7 @@
 from dataclasses import dataclass
 
 from spikewright.boards.board import PYNQ_Z2, ULX3S, Resources
-from spikewright.hw.family import ECP5, GOWIN, ICE40, XC7, Family
+from spikewright.hw.cells.family import ECP5, GOWIN, ICE40, XC7, Family
 from spikewright.sim.errors import BoardError
 
 

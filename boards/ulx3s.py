@@ -14,9 +14,9 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from spikewright.boards.board import ULX3S
-from spikewright.hw.family import ECP5
-from spikewright.hw.serial_bridge import SerialBridge
-from spikewright.hw.serial_line import bit_cycles
+from spikewright.hw.cells.family import ECP5
+from spikewright.hw.host.serial_bridge import SerialBridge
+from spikewright.hw.host.serial_line import bit_cycles
 from spikewright.hw.verilog import TOP as CORE
 from spikewright.sim.errors import BoardError
 

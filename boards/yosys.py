@@ -9,7 +9,7 @@ from pathlib import Path
 from spikewright.boards.board import Resources
 from spikewright.boards.part import Part
 from spikewright.boards.tool import run_tool
-from spikewright.hw.family import XC7, Family
+from spikewright.hw.cells.family import XC7, Family
 from spikewright.sim.errors import ToolError
 
 NETLIST = "top.json"

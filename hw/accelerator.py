@@ -8,18 +8,18 @@ from amaranth.build import Platform
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from spikewright.hw.axi import (
+from spikewright.hw.datapath import Datapath
+from spikewright.hw.folding import fold
+from spikewright.hw.host.axi import (
     AxiLite,
     AxiLiteInterface,
     AxiLiteSlave,
     AxiStream,
     AxiStreamInterface,
 )
-from spikewright.hw.datapath import Datapath
-from spikewright.hw.folding import fold
-from spikewright.hw.probe import PROBE_BITS
-from spikewright.hw.registers import RegisterBank
-from spikewright.hw.resets import Resets
+from spikewright.hw.host.probe import PROBE_BITS
+from spikewright.hw.host.registers import RegisterBank
+from spikewright.hw.host.resets import Resets
 from spikewright.sim.errors import ProgramError
 from spikewright.sim.program import Program
 from spikewright.sim.registers import MAX_LAYERS

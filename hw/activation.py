@@ -6,7 +6,7 @@ from amaranth.build import Platform
 
 from spikewright.hw.component import PrimitiveComponent
 from spikewright.hw.fixed import halved, shape_of
-from spikewright.hw.flow import Flow, delayed
+from spikewright.hw.glue.flow import Flow, delayed
 from spikewright.hw.requantize import NARROW_CYCLES, narrowed
 from spikewright.sim.activation import Activation as Primitive
 from spikewright.sim.fixed import QFormat

@@ -6,11 +6,11 @@ from amaranth.build import Platform
 from amaranth.lib import wiring
 
 from spikewright.hw.component import PrimitiveComponent
-from spikewright.hw.events import Gather
-from spikewright.hw.flow import Flow, delayed
+from spikewright.hw.glue.events import Gather
+from spikewright.hw.glue.flow import Flow, delayed
+from spikewright.hw.glue.streams import beats_of
 from spikewright.hw.lfsr import Parities, Strides
 from spikewright.hw.parameters import ParameterRegister
-from spikewright.hw.streams import beats_of
 from spikewright.sim.bernoulli import Bernoulli as Primitive
 from spikewright.sim.lfsr import ORDER, SEED_FORMAT
 

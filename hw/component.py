@@ -7,8 +7,8 @@ from typing import ClassVar
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
+from spikewright.hw.glue.streams import layout_of
 from spikewright.hw.parameters import ParameterHost, ParameterHostInterface
-from spikewright.hw.streams import layout_of
 from spikewright.sim.errors import FormatError
 from spikewright.sim.primitive import Primitive
 

@@ -5,11 +5,11 @@ from amaranth import C, Module, Mux, Signal
 from amaranth.build import Platform
 from amaranth.lib import wiring
 
-from spikewright.hw.block_memory import BlockMemory
+from spikewright.hw.cells.block_memory import BlockMemory
 from spikewright.hw.component import PrimitiveComponent
-from spikewright.hw.flow import delayed
-from spikewright.hw.outlet import CYCLES, Outlet
-from spikewright.hw.streams import layout_of
+from spikewright.hw.glue.flow import delayed
+from spikewright.hw.glue.outlet import CYCLES, Outlet
+from spikewright.hw.glue.streams import layout_of
 from spikewright.sim.count import Count as Primitive
 
 _CYCLES = BlockMemory.latency + 2

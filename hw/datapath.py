@@ -10,17 +10,17 @@ from amaranth.build import Platform
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from spikewright.hw.adapt import adapt, through
 from spikewright.hw.component import PrimitiveComponent
 from spikewright.hw.delay import FRAME_COUNT_BITS, Delay
 from spikewright.hw.fixed import shape_of
 from spikewright.hw.folding import beat_width
+from spikewright.hw.glue.adapt import adapt, through
+from spikewright.hw.glue.streams import Buffer, Fork, Narrow, dense_layout, layout_of
+from spikewright.hw.host.packets import Packer, Unpacker, word_layout
+from spikewright.hw.host.probe import PROBE_BITS, Probe
 from spikewright.hw.liveness import beats_needed
 from spikewright.hw.liveness import branches as branches_of
-from spikewright.hw.packets import Packer, Unpacker, word_layout
 from spikewright.hw.parameters import ParameterHost
-from spikewright.hw.probe import PROBE_BITS, Probe
-from spikewright.hw.streams import Buffer, Fork, Narrow, dense_layout, layout_of
 from spikewright.sim.ports import Kind, Port
 from spikewright.sim.primitive import Primitive
 from spikewright.sim.program import Node, Program

@@ -7,7 +7,7 @@ from amaranth import Module, Mux, Signal, Value
 from amaranth.build import Platform
 from amaranth.lib.wiring import In
 
-from spikewright.hw.block_memory import BlockMemory
+from spikewright.hw.cells.block_memory import BlockMemory
 from spikewright.hw.component import PrimitiveComponent
 from spikewright.sim.delay import Delay as Primitive
 

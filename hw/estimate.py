@@ -4,7 +4,7 @@
 import re
 from dataclasses import dataclass
 
-from spikewright.hw.family import Family
+from spikewright.hw.cells.family import Family
 
 BLOCK_SHAPES = ((36, 512), (18, 1024), (9, 2048), (4, 4096), (2, 8192), (1, 16384))
 """Width and depth that a block RAM of 18 kbit can have."""

@@ -8,7 +8,7 @@ from amaranth.build import Platform
 from amaranth.lib import data, wiring
 
 from spikewright.hw.component import PrimitiveComponent
-from spikewright.hw.product_core import ProductCore, event_entry
+from spikewright.hw.product.product_core import ProductCore, event_entry
 from spikewright.sim.event_matvec import EventMatVec as Primitive
 
 
@@ -19,9 +19,9 @@ class EventMatVec(PrimitiveComponent):
     without a gap between tiles or steps. A step takes ``max(spikes, 1, lanes / lanes_out)`` cycles
     a tile: the last is for its rows to leave. It also takes ``spikes + 1`` cycles to come in,
     while others play; so many steps may wait that this delays none, up to
-    :data:`~spikewright.hw.product_core.MOST_STEPS`. Where all rows leave in eight beats, steps back
-    to back thus take at most eight cycles each beside those of the weight words, whatever spikes.
-    No multipliers.
+    :data:`~spikewright.hw.product.product_core.MOST_STEPS`. Where all rows leave in eight beats,
+    steps back to back thus take at most eight cycles each beside those of the weight words,
+    whatever spikes. No multipliers.
 
     Parameters
     ----------

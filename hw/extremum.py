@@ -7,9 +7,9 @@ from amaranth.lib import wiring
 
 from spikewright.hw.component import PrimitiveComponent
 from spikewright.hw.fixed import shape_of
-from spikewright.hw.flow import delayed
-from spikewright.hw.outlet import CYCLES, Outlet
-from spikewright.hw.streams import layout_of
+from spikewright.hw.glue.flow import delayed
+from spikewright.hw.glue.outlet import CYCLES, Outlet
+from spikewright.hw.glue.streams import layout_of
 from spikewright.sim.extremum import Extremum as Primitive
 
 _CYCLES = 5

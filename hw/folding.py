@@ -3,8 +3,8 @@
 
 from collections.abc import Mapping
 
+from spikewright.hw.glue.streams import beats_of
 from spikewright.hw.pace import product_cycles
-from spikewright.hw.streams import beats_of
 from spikewright.sim.errors import FormatError
 from spikewright.sim.matvec import MatVec
 from spikewright.sim.ports import Rate

@@ -9,10 +9,10 @@ from amaranth.lib import data, wiring
 
 from spikewright.hw.component import PrimitiveComponent
 from spikewright.hw.fixed import shape_of
-from spikewright.hw.flow import delayed
-from spikewright.hw.outlet import CYCLES, Outlet
-from spikewright.hw.replay import Replay
-from spikewright.hw.streams import beats_of, layout_of
+from spikewright.hw.glue.flow import delayed
+from spikewright.hw.glue.outlet import CYCLES, Outlet
+from spikewright.hw.glue.streams import beats_of, layout_of
+from spikewright.hw.product.replay import Replay
 from spikewright.sim.hold import Hold as Primitive
 
 

@@ -4,9 +4,9 @@
 from amaranth import Cat, Module, Mux, Signal
 from amaranth.build import Platform
 
-from spikewright.hw.block_memory import BlockMemory
+from spikewright.hw.cells.block_memory import BlockMemory
 from spikewright.hw.component import PrimitiveComponent
-from spikewright.hw.streams import beats_of
+from spikewright.hw.glue.streams import beats_of
 from spikewright.sim.last import Last as Primitive
 
 

@@ -10,8 +10,8 @@ from amaranth.lib import wiring
 
 from spikewright.hw.component import PrimitiveComponent
 from spikewright.hw.fixed import as_signed, minus_rounded, plus_shifted, saturate, shape_of
-from spikewright.hw.pipeline import Pipeline, Timed
-from spikewright.hw.state import StatePipeline
+from spikewright.hw.neuron.pipeline import Pipeline, Timed
+from spikewright.hw.neuron.state import StatePipeline
 from spikewright.sim.fixed import QFormat
 from spikewright.sim.leaky import LeakForm
 from spikewright.sim.leaky import Leaky as Primitive
@@ -22,7 +22,7 @@ class Leaky(PrimitiveComponent):
 
     A loadable leak takes a multiplier a lane, shifts take none. Latency eight cycles with one or
     two shifts, ten with a multiplier; more shifts, or a leak after the input, may add one each.
-    Throughput is as of :class:`~spikewright.hw.state.StatePipeline`.
+    Throughput is as of :class:`~spikewright.hw.neuron.state.StatePipeline`.
 
     Parameters
     ----------

@@ -8,11 +8,11 @@ from amaranth.build import Platform
 from amaranth.lib import wiring
 
 from spikewright.hw.component import PrimitiveComponent
-from spikewright.hw.events import Gather
 from spikewright.hw.fixed import saturate, shape_of
+from spikewright.hw.glue.events import Gather
 from spikewright.hw.leaky import leak_of, leaked, saturated
-from spikewright.hw.pipeline import Timed, latest
-from spikewright.hw.state import StatePipeline
+from spikewright.hw.neuron.pipeline import Timed, latest
+from spikewright.hw.neuron.state import StatePipeline
 from spikewright.sim.fixed import QFormat
 from spikewright.sim.leaky import LeakForm
 from spikewright.sim.lif import Lif as Primitive
@@ -24,8 +24,8 @@ class Lif(PrimitiveComponent):
     Each loadable leak takes a multiplier a lane, shifts take none; no stage has more than one carry
     chain. A beat passes nine stages with one or two shifts, eleven with a multiplier; each order of
     a synapse adds three or five, a clamp or a reset in the next step two, more shifts one each.
-    Throughput is as of :class:`~spikewright.hw.state.StatePipeline`, then as of
-    :class:`~spikewright.hw.events.Gather`.
+    Throughput is as of :class:`~spikewright.hw.neuron.state.StatePipeline`, then as of
+    :class:`~spikewright.hw.glue.events.Gather`.
 
     Parameters
     ----------

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from spikewright.hw.folding import beat_width
-from spikewright.hw.streams import beats_of
+from spikewright.hw.glue.streams import beats_of
 from spikewright.sim.ports import Kind, Port
 from spikewright.sim.program import Program
 

@@ -4,11 +4,11 @@
 from amaranth import C, Cat, Module, Mux, Signal, Value
 from amaranth.build import Platform
 
+from spikewright.hw.cells.multiplier import Multiplier
+from spikewright.hw.cells.rom import Rom
 from spikewright.hw.component import PrimitiveComponent
 from spikewright.hw.fixed import saturate, shape_of
-from spikewright.hw.flow import Flow, delayed
-from spikewright.hw.multiplier import Multiplier
-from spikewright.hw.rom import Rom
+from spikewright.hw.glue.flow import Flow, delayed
 from spikewright.sim.fixed import QFormat
 from spikewright.sim.lookup import GUARD
 from spikewright.sim.lookup import Lookup as Primitive

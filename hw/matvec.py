@@ -8,7 +8,7 @@ from amaranth.build import Platform
 from amaranth.lib import wiring
 
 from spikewright.hw.component import PrimitiveComponent
-from spikewright.hw.product_core import ProductCore
+from spikewright.hw.product.product_core import ProductCore
 from spikewright.sim.matvec import MatVec as Primitive
 
 

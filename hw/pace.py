@@ -4,7 +4,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from spikewright.hw.streams import beats_of
+from spikewright.hw.glue.streams import beats_of
 from spikewright.sim.event_matvec import EventMatVec
 from spikewright.sim.matvec import MatVec
 from spikewright.sim.ports import Rate

@@ -6,9 +6,9 @@ from amaranth.build import Platform
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
-from spikewright.hw.block_memory import BlockMemory
+from spikewright.hw.cells.block_memory import BlockMemory
 from spikewright.hw.fixed import shape_of
-from spikewright.hw.streams import beats_of
+from spikewright.hw.glue.streams import beats_of
 from spikewright.sim.fixed import QFormat
 from spikewright.sim.packets import WORD_BITS
 

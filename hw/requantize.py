@@ -7,7 +7,7 @@ from amaranth.lib import wiring
 
 from spikewright.hw.component import PrimitiveComponent
 from spikewright.hw.fixed import halved, shape_of
-from spikewright.hw.flow import Flow, delayed
+from spikewright.hw.glue.flow import Flow, delayed
 from spikewright.hw.parameters import ParameterVector
 from spikewright.sim.fixed import QFormat
 from spikewright.sim.requantize import SHIFT_FORMAT

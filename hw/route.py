@@ -4,7 +4,7 @@
 from amaranth import Array, Cat, Module, Mux, Signal, Value
 from amaranth.build import Platform
 
-from spikewright.hw.block_memory import BlockMemory
+from spikewright.hw.cells.block_memory import BlockMemory
 from spikewright.hw.component import PrimitiveComponent
 from spikewright.sim.route import Route as Primitive
 

@@ -7,8 +7,8 @@ import amaranth.back.rtlil as rtlil
 import amaranth.back.verilog as verilog
 
 from spikewright.hw.accelerator import Accelerator, Top
-from spikewright.hw.block_memory import STORE
-from spikewright.hw.family import Family, Text
+from spikewright.hw.cells.block_memory import STORE
+from spikewright.hw.cells.family import Family, Text
 
 TOP = "spikewright"
 """Name of the top module."""

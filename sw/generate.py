@@ -24,8 +24,8 @@ from spikewright.build import (
     read_manifest,
 )
 from spikewright.hw.accelerator import Accelerator
+from spikewright.hw.cells.family import ECP5, XC7
 from spikewright.hw.estimate import Estimate
-from spikewright.hw.family import ECP5, XC7
 from spikewright.hw.folding import fold
 from spikewright.hw.pace import pace
 from spikewright.hw.verilog import to_verilog

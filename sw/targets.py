@@ -10,13 +10,13 @@ import amaranth.back.rtlil as rtlil
 from spikewright.boards import ulx3s
 from spikewright.boards.board import ULX3S, Board
 from spikewright.hw.accelerator import Accelerator
+from spikewright.hw.cells.family import FAMILIES
 from spikewright.hw.datapath import build
 from spikewright.hw.estimate import Estimate, estimate
-from spikewright.hw.family import FAMILIES
 from spikewright.hw.folding import fold
+from spikewright.hw.glue.streams import beats_of
 from spikewright.hw.pace import Pace, pace
-from spikewright.hw.product_core import product_blocks
-from spikewright.hw.streams import beats_of
+from spikewright.hw.product.product_core import product_blocks
 from spikewright.hw.verilog import to_rtlil
 from spikewright.sim.errors import BoardError
 from spikewright.sim.matvec import MatVec

@@ -3,7 +3,7 @@ import pytest
 
 from spikewright.boards.board import ULX3S
 from spikewright.boards.part import PARTS, find_part
-from spikewright.hw.family import FAMILIES
+from spikewright.hw.cells.family import FAMILIES
 from spikewright.sim.errors import BoardError
 
 

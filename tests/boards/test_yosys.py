@@ -8,7 +8,7 @@ import pytest
 from spikewright.boards.board import Resources
 from spikewright.boards.part import PARTS
 from spikewright.boards.yosys import Cells, read_counts, synthesize, weigh
-from spikewright.hw.family import FAMILIES
+from spikewright.hw.cells.family import FAMILIES
 from spikewright.sim.errors import ToolError
 
 

@@ -9,8 +9,8 @@ from amaranth.lib.wiring import In, Out
 
 from formal.bench import Bench
 from formal.sby import Proof
-from spikewright.hw.axi import AxiLiteSlave
-from spikewright.hw.crc import crc_advanced, crc_of
+from spikewright.hw.host.axi import AxiLiteSlave
+from spikewright.hw.host.crc import crc_advanced, crc_of
 
 SLVERR = 0b10
 

@@ -5,8 +5,10 @@ from formal import (
     bus,
     cells,
     cores,
+    draws,
     glue,
     graphs,
+    hosts,
     neurons,
     outlets,
     pointwise,
@@ -17,7 +19,7 @@ from formal import (
 
 _MODULES = (
     *(glue, outlets, cores, pointwise, stores),
-    *(neurons, products, words, bus, graphs, cells),
+    *(neurons, products, draws, words, hosts, bus, graphs, cells),
 )
 PROOFS = [proof for module in _MODULES for proof in module.PROOFS]
 """From the smallest components to whole datapaths, then the parts' cells."""

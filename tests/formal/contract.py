@@ -8,7 +8,7 @@ from amaranth.lib import stream
 
 from formal.bench import Bench
 from spikewright.hw.component import PrimitiveComponent
-from spikewright.hw.streams import beats_of
+from spikewright.hw.glue.streams import beats_of
 
 
 class Port:

@@ -7,8 +7,8 @@ from formal.bench import Bench
 from formal.contract import Events, Tokens, Vectors, progress
 from formal.follow import Balance, SpikeTracker, Tracker
 from formal.sby import Proof
-from spikewright.hw.events import Gather, Scatter
-from spikewright.hw.streams import Buffer, Fork, Narrow, Widen, dense_layout
+from spikewright.hw.glue.events import Gather, Scatter
+from spikewright.hw.glue.streams import Buffer, Fork, Narrow, Widen, dense_layout
 
 
 def narrow(size: int, lanes: int) -> Bench:

@@ -9,8 +9,8 @@ from formal.bench import Bench
 from formal.contract import Port, Tokens
 from formal.follow import Balance, Tracker
 from formal.sby import Proof
-from spikewright.hw.outlet import Outlet
-from spikewright.hw.streams import dense_layout
+from spikewright.hw.glue.outlet import Outlet
+from spikewright.hw.glue.streams import dense_layout
 
 SLACK = 4
 """Cycles after which what is free, or has come, is seen."""
@@ -112,7 +112,7 @@ def _count(bench: Bench, which: str, true: Value, most: int) -> None:
 def deep(depth: int, shallow: int) -> Bench:
     """One that keeps its beats in block RAM, from the outside."""
     component = Outlet(dense_layout(signed(2), 1), depth=depth)
-    with patch("spikewright.hw.outlet.SHALLOW", shallow):
+    with patch("spikewright.hw.glue.outlet.SHALLOW", shallow):
         bench = Bench(component, inductive=False)
     m = bench.m
     o = Tokens(bench, "o", source=False)

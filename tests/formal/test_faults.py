@@ -10,7 +10,7 @@ from formal.bench import Bench
 from formal.contract import Vectors, progress
 from formal.follow import Balance, Tracker
 from formal.sby import Proof, run
-from spikewright.hw.streams import dense_layout
+from spikewright.hw.glue.streams import dense_layout
 
 
 class Relay(wiring.Component):

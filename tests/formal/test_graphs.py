@@ -13,8 +13,8 @@ from formal.graphs import PROOFS
 from formal.sby import run
 from spikewright.hw.datapath import Datapath
 from spikewright.hw.folding import fold
+from spikewright.hw.glue.streams import Buffer, Fork
 from spikewright.hw.liveness import Branch, beats_needed, branches
-from spikewright.hw.streams import Buffer, Fork
 from spikewright.sim.ports import Kind
 
 

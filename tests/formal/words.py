@@ -9,7 +9,7 @@ from formal.bench import Bench
 from formal.contract import Port, Vectors, progress
 from formal.follow import Balance, Tracker
 from formal.sby import Proof
-from spikewright.hw.packets import Packer, Unpacker
+from spikewright.hw.host.packets import Packer, Unpacker
 from spikewright.sim.fixed import QFormat
 from spikewright.sim.packets import WORD_BITS, slot_width, vector_words
 from spikewright.sim.ports import Port as Spec

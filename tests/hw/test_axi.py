@@ -10,7 +10,7 @@ from amaranth.lib.wiring import In
 from bench import in_amaranth
 from bench.axi import AxiExchange, AxiPlan
 
-from spikewright.hw.axi import AxiLite, AxiLiteSlave
+from spikewright.hw.host.axi import AxiLite, AxiLiteSlave
 
 OKAY, SLVERR = 0, 2
 

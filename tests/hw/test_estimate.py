@@ -3,8 +3,8 @@ import pytest
 from programs import mlp
 
 from spikewright.hw.accelerator import Accelerator
+from spikewright.hw.cells.family import ECP5, XC7, Family
 from spikewright.hw.estimate import Estimate, block_rams, estimate
-from spikewright.hw.family import ECP5, XC7, Family
 from spikewright.hw.verilog import to_rtlil
 
 

@@ -10,11 +10,11 @@ from amaranth import signed, unsigned
 from bench.streams import read_back, simulate
 from bench.vectors import compare_with_golden, event_beats
 
-from spikewright.hw import mac_row
+from spikewright.hw.cells.family import ECP5
 from spikewright.hw.estimate import estimate
 from spikewright.hw.event_matvec import EventMatVec
-from spikewright.hw.family import ECP5
-from spikewright.hw.product_core import bank_of
+from spikewright.hw.product import mac_row
+from spikewright.hw.product.product_core import bank_of
 from spikewright.sim.event_matvec import EventMatVec as Primitive
 from spikewright.sim.fixed import QFormat
 from spikewright.sim.primitive import Codes

@@ -10,7 +10,7 @@ from bench.payloads import plain
 from bench.streams import first_divergence, simulate
 from bench.vectors import dense_beats, event_beats
 
-from spikewright.hw.events import Gather, Scatter
+from spikewright.hw.glue.events import Gather, Scatter
 
 SEEDS = [None, 1, 2]
 

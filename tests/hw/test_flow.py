@@ -10,9 +10,9 @@ from amaranth.lib.wiring import In, Out
 from bench.streams import first_divergence, simulate
 from bench.vectors import dense_beats
 
-from spikewright.hw.flow import Flow, delayed
-from spikewright.hw.outlet import CYCLES, SHALLOW
-from spikewright.hw.streams import dense_layout
+from spikewright.hw.glue.flow import Flow, delayed
+from spikewright.hw.glue.outlet import CYCLES, SHALLOW
+from spikewright.hw.glue.streams import dense_layout
 
 SHAPE = Shape(9)
 

@@ -8,7 +8,7 @@ import pytest
 from amaranth import Module, Signal, Value
 from amaranth.sim import Simulator, SimulatorContext
 
-from spikewright.hw.flow import delayed
+from spikewright.hw.glue.flow import delayed
 from spikewright.hw.lfsr import Parities, Strides, combined, inverse
 from spikewright.sim.lfsr import ORDER, advance, product, seed_of, skip
 

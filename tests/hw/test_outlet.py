@@ -8,7 +8,7 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 from bench.streams import first_divergence, simulate
 
-from spikewright.hw.outlet import Outlet
+from spikewright.hw.glue.outlet import Outlet
 
 LAYOUT = data.StructLayout({"code": 8})
 

@@ -12,7 +12,7 @@ from bench.vectors import dense_beats
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spikewright.hw.packets import Elements, Packer, Unpacker, Words
+from spikewright.hw.host.packets import Elements, Packer, Unpacker, Words
 from spikewright.sim import packets
 from spikewright.sim.fixed import QFormat
 from spikewright.sim.ports import Port, Rate

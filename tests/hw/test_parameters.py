@@ -8,8 +8,8 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 from bench.streams import read_back, simulate
 
-from spikewright.hw.flow import delayed
-from spikewright.hw.outlet import CYCLES, Outlet
+from spikewright.hw.glue.flow import delayed
+from spikewright.hw.glue.outlet import CYCLES, Outlet
 from spikewright.hw.parameters import ParameterHost, ParameterRegister, ParameterVector
 from spikewright.sim.fixed import QFormat
 

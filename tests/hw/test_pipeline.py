@@ -11,7 +11,7 @@ from amaranth import Module, Shape, Signal, signed, unsigned
 from amaranth.sim import Simulator
 from bench.codes import random_codes
 
-from spikewright.hw.pipeline import Fetch, Fetched, Pipeline, Timed, latest
+from spikewright.hw.neuron.pipeline import Fetch, Fetched, Pipeline, Timed, latest
 from spikewright.sim.fixed import QFormat
 
 STEPS = 60

@@ -10,7 +10,7 @@ from amaranth.sim import Simulator
 from bench.codes import random_codes
 from bench.vectors import beats_for
 
-from spikewright.hw.probe import Probe
+from spikewright.hw.host.probe import Probe
 from spikewright.sim.fixed import QFormat
 from spikewright.sim.packets import stream_crc
 from spikewright.sim.ports import SPIKE, Kind, Port

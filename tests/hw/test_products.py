@@ -11,9 +11,9 @@ from amaranth.sim import Simulator
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from spikewright.hw.cells.family import ECP5, ICE40, XC7, Family
 from spikewright.hw.estimate import estimate
-from spikewright.hw.family import ECP5, ICE40, XC7, Family
-from spikewright.hw.products import Products, latency, packing
+from spikewright.hw.product.products import Products, latency, packing
 
 
 class For(Elaboratable):

@@ -12,7 +12,7 @@ from amaranth.sim import Simulator
 from bench import machine
 
 from spikewright.hw.accelerator import Accelerator
-from spikewright.hw.registers import RegisterBank
+from spikewright.hw.host.registers import RegisterBank
 from spikewright.sim.engine import Engine
 from spikewright.sim.errors import DeviceError
 from spikewright.sim.registers import (

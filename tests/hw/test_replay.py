@@ -8,8 +8,8 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 from bench.streams import first_divergence, simulate
 
-from spikewright.hw.outlet import Outlet
-from spikewright.hw.replay import Replay, ReplayRing, entry_layout
+from spikewright.hw.glue.outlet import Outlet
+from spikewright.hw.product.replay import Replay, ReplayRing, entry_layout
 
 SHAPE = Shape(6, signed=True)
 NAMES = ("start", "stop", "final", "first", "end")

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from amaranth.sim import Simulator
 
-from spikewright.hw.resets import Resets
+from spikewright.hw.host.resets import Resets
 
 
 def traced(parts: int, requests: list[int], cycles: int) -> list[tuple[int, list[int]]]:

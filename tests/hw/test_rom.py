@@ -14,8 +14,8 @@ from amaranth.sim import Simulator, SimulatorContext
 
 from spikewright.boards.part import PARTS
 from spikewright.boards.yosys import NETLIST, synthesize
-from spikewright.hw.family import ECP5, Family
-from spikewright.hw.rom import Rom, initial_values
+from spikewright.hw.cells.family import ECP5, Family
+from spikewright.hw.cells.rom import Rom, initial_values
 
 
 def words_of(count: int, width: int, seed: int = 0) -> list[int]:

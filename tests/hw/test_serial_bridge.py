@@ -10,7 +10,7 @@ from amaranth.sim import Simulator, SimulatorContext
 from programs import mlp
 
 from spikewright.hw.accelerator import Accelerator
-from spikewright.hw.serial_bridge import Opcode, SerialBridge, Status
+from spikewright.hw.host.serial_bridge import Opcode, SerialBridge, Status
 from spikewright.sim import golden, packets
 from spikewright.sim.registers import ID_VALUE, mask, offset
 

@@ -3,7 +3,7 @@ import pytest
 from amaranth import Module
 from amaranth.sim import Simulator, SimulatorContext
 
-from spikewright.hw.serial_line import UartReceiver, UartTransmitter, bit_cycles
+from spikewright.hw.host.serial_line import UartReceiver, UartTransmitter, bit_cycles
 from spikewright.sim.errors import FormatError
 
 

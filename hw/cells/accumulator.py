@@ -6,7 +6,7 @@ from amaranth.build import Platform
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from spikewright.hw.family import ECP5, family_of
+from spikewright.hw.cells.family import ECP5, family_of
 
 _ADD_UNLESS = 0b1010_0110_1010_1010
 """CCU2C tables for ``A + (B & ~C)`` with D high; the lowest four bits carry A."""

@@ -6,10 +6,10 @@ from amaranth.build import Platform
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
-from spikewright.hw.flow import delayed
-from spikewright.hw.mac_row import lane_layout
+from spikewright.hw.glue.flow import delayed
+from spikewright.hw.glue.streams import beats_of
 from spikewright.hw.parameters import ParameterHost, ParameterHostInterface
-from spikewright.hw.streams import beats_of
+from spikewright.hw.product.mac_row import lane_layout
 
 
 class WeightPort(wiring.Component):

@@ -7,12 +7,12 @@ from amaranth import Cat, Module, Mux, Shape, Signal, Value
 from amaranth.lib import data, stream
 from amaranth.lib.wiring import connect, flipped
 
-from spikewright.hw.block_memory import BlockMemory
+from spikewright.hw.cells.block_memory import BlockMemory
 from spikewright.hw.component import PrimitiveComponent
-from spikewright.hw.outlet import CYCLES, Outlet, some
+from spikewright.hw.glue.outlet import CYCLES, Outlet, some
+from spikewright.hw.glue.streams import beats_of, dense_layout
+from spikewright.hw.neuron.pipeline import Fetch, Fetched, Pipeline, Timed, latest
 from spikewright.hw.parameters import ParameterRegister, ParameterVector
-from spikewright.hw.pipeline import Fetch, Fetched, Pipeline, Timed, latest
-from spikewright.hw.streams import beats_of, dense_layout
 
 
 class _Store:

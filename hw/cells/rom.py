@@ -8,7 +8,7 @@ from amaranth.build import Platform
 from amaranth.lib import data, memory, wiring
 from amaranth.lib.wiring import In, Out
 
-from spikewright.hw.family import ECP5, family_of
+from spikewright.hw.cells.family import ECP5, family_of
 
 _BLOCK_WIDTH, _BLOCK_DEPTH = 18, 1024
 """Shape of a DP16KD whose two ports read on their own."""

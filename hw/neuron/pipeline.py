@@ -5,8 +5,8 @@ from collections.abc import Callable
 
 from amaranth import Module, Mux, Signal, Value
 
+from spikewright.hw.cells.multiplier import Multiplier
 from spikewright.hw.fixed import MOST_ADDITIONS, plus_shifted, split
-from spikewright.hw.multiplier import Multiplier
 
 
 class Timed:

@@ -4,9 +4,9 @@
 from amaranth import Module
 from amaranth.lib import stream, wiring
 
-from spikewright.hw.events import Gather, Scatter
 from spikewright.hw.fixed import shape_of
-from spikewright.hw.streams import Narrow, Widen
+from spikewright.hw.glue.events import Gather, Scatter
+from spikewright.hw.glue.streams import Narrow, Widen
 from spikewright.sim.ports import Kind, Port
 
 

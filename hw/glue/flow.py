@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from amaranth import Cat, Module, Shape, Signal, Value
 from amaranth.lib import stream, wiring
 
-from spikewright.hw.outlet import CYCLES, SHALLOW, Outlet
-from spikewright.hw.streams import dense_layout
+from spikewright.hw.glue.outlet import CYCLES, SHALLOW, Outlet
+from spikewright.hw.glue.streams import dense_layout
 
 
 def delayed(m: Module, value: Value, cycles: int, *, init: int | None = None) -> Value:

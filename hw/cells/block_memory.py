@@ -9,8 +9,8 @@ from amaranth.build import Platform
 from amaranth.lib import memory, wiring
 from amaranth.lib.wiring import In, Out
 
+from spikewright.hw.cells.family import ECP5, ICE40, XC7, Text, family_of
 from spikewright.hw.estimate import BLOCK_SHAPES, block_rams
-from spikewright.hw.family import ECP5, ICE40, XC7, Text, family_of
 
 SPRAM_WIDTH, SPRAM_DEPTH = 16, 1 << 14
 """An SB_SPRAM256KA."""

@@ -9,7 +9,7 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from spikewright.hw.fixed import shape_of
-from spikewright.hw.outlet import CYCLES, Outlet
+from spikewright.hw.glue.outlet import CYCLES, Outlet
 from spikewright.sim.ports import Kind, Port
 
 

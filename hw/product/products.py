@@ -8,9 +8,9 @@ from amaranth.build import Platform
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from spikewright.hw.family import Family, family_of
-from spikewright.hw.flow import delayed
-from spikewright.hw.multiplier import Multiplier
+from spikewright.hw.cells.family import Family, family_of
+from spikewright.hw.cells.multiplier import Multiplier
+from spikewright.hw.glue.flow import delayed
 
 NARROW = 2
 """Widest weight or operand, in bits, that takes no multiplier."""

@@ -6,8 +6,8 @@ from amaranth.build import Platform
 from amaranth.lib import data, memory, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from spikewright.hw.block_memory import BlockMemory
-from spikewright.hw.family import ICE40, family_of
+from spikewright.hw.cells.block_memory import BlockMemory
+from spikewright.hw.cells.family import ICE40, family_of
 
 CYCLES = 7
 """From a beat's coming until its place can be reserved again, if it is taken at once."""

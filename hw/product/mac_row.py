@@ -9,10 +9,10 @@ from amaranth.build import Platform
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
-from spikewright.hw.accumulator import Accumulator
-from spikewright.hw.block_memory import BlockMemory, blocks
-from spikewright.hw.family import ECP5, family_of
-from spikewright.hw.products import Products, latency
+from spikewright.hw.cells.accumulator import Accumulator
+from spikewright.hw.cells.block_memory import BlockMemory, blocks
+from spikewright.hw.cells.family import ECP5, family_of
+from spikewright.hw.product.products import Products, latency
 
 _FLAGS = data.StructLayout({"valid": 1, "start": 1, "stop": 1, "first": 1, "end": 1})
 

@@ -8,8 +8,8 @@ from amaranth.build import Platform
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from spikewright.hw.axi import Access, AccessInterface
-from spikewright.hw.parameter_port import ParameterPort
+from spikewright.hw.host.axi import Access, AccessInterface
+from spikewright.hw.host.parameter_port import ParameterPort
 from spikewright.hw.parameters import ParameterHost
 from spikewright.sim import registers as table
 from spikewright.sim.program import HASH_BITS

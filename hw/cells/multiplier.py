@@ -8,7 +8,7 @@ from amaranth.build import Platform
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from spikewright.hw.family import ECP5, ICE40, XC7, Family, family_of
+from spikewright.hw.cells.family import ECP5, ICE40, XC7, Family, family_of
 
 
 class Multiplier(wiring.Component):

@@ -6,7 +6,7 @@ from amaranth.build import Platform
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from spikewright.hw.streams import beats_of, dense_layout
+from spikewright.hw.glue.streams import beats_of, dense_layout
 
 GROUP = 8
 """Most lanes in a group: what two levels of lookup tables number."""

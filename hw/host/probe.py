@@ -6,8 +6,8 @@ from amaranth.build import Platform
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from spikewright.hw.crc import INITIAL, crc_advanced, crc_of
-from spikewright.hw.streams import layout_of
+from spikewright.hw.glue.streams import layout_of
+from spikewright.hw.host.crc import INITIAL, crc_advanced, crc_of
 from spikewright.sim.packets import MARKER, WORD_BITS
 from spikewright.sim.ports import Kind, Port
 

@@ -7,7 +7,7 @@ from amaranth.lib import data, memory, stream, wiring
 from amaranth.lib.data import View
 from amaranth.lib.wiring import In, Out
 
-from spikewright.hw.block_memory import BlockMemory
+from spikewright.hw.cells.block_memory import BlockMemory
 
 
 def entry_layout(shape: ShapeLike) -> data.StructLayout:

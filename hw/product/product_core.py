@@ -8,18 +8,18 @@ from amaranth.build import Platform
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from spikewright.hw.block_memory import blocks
+from spikewright.hw.cells.block_memory import blocks
+from spikewright.hw.cells.family import Family
 from spikewright.hw.estimate import LUT_RAMS_PER_BLOCK, Estimate, block_rams, multipliers
-from spikewright.hw.family import Family
 from spikewright.hw.fixed import shape_of
-from spikewright.hw.flow import delayed
-from spikewright.hw.mac_row import MacRow
-from spikewright.hw.outlet import CYCLES, Outlet
+from spikewright.hw.glue.flow import delayed
+from spikewright.hw.glue.outlet import CYCLES, Outlet
+from spikewright.hw.glue.streams import beats_of, dense_layout
 from spikewright.hw.parameters import ParameterHost, ParameterHostInterface, ParameterVector
-from spikewright.hw.products import NARROW, packing
-from spikewright.hw.replay import Replay, ReplayRing, entry_layout
-from spikewright.hw.streams import beats_of, dense_layout
-from spikewright.hw.weight_port import WeightPort
+from spikewright.hw.product.mac_row import MacRow
+from spikewright.hw.product.products import NARROW, packing
+from spikewright.hw.product.replay import Replay, ReplayRing, entry_layout
+from spikewright.hw.product.weight_port import WeightPort
 from spikewright.sim.errors import FormatError
 from spikewright.sim.matvec import MatVec as Primitive
 

@@ -25,10 +25,10 @@ from amaranth.build import Platform
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from spikewright.hw.axi import AxiLite, AxiLiteInterface, AxiStream, AxiStreamInterface
-from spikewright.hw.packets import word_layout
-from spikewright.hw.serial_line import UartReceiver, UartTransmitter
-from spikewright.hw.streams import Buffer
+from spikewright.hw.glue.streams import Buffer
+from spikewright.hw.host.axi import AxiLite, AxiLiteInterface, AxiStream, AxiStreamInterface
+from spikewright.hw.host.packets import word_layout
+from spikewright.hw.host.serial_line import UartReceiver, UartTransmitter
 
 SEND_BUFFER = 512
 """Default of the words that may wait for the accelerator: one block RAM."""
@@ -67,7 +67,7 @@ class SerialBridge(wiring.Component):
     Parameters
     ----------
     divisor : int
-        Clock cycles of a bit, see :func:`spikewright.hw.serial_line.bit_cycles`.
+        Clock cycles of a bit, see :func:`spikewright.hw.host.serial_line.bit_cycles`.
     timeout : int
         Clock cycles of silence after which a command is given up.
     send_buffer : int

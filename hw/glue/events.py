@@ -6,8 +6,8 @@ from amaranth.build import Platform
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from spikewright.hw.sift import Sift, lowest, without_lowest
-from spikewright.hw.streams import dense_layout, event_layout
+from spikewright.hw.glue.sift import Sift, lowest, without_lowest
+from spikewright.hw.glue.streams import dense_layout, event_layout
 
 
 class Gather(wiring.Component):

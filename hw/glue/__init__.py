@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What joins components: payloads, widths, buffers, forks, spikes."""

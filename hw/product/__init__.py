@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What dense and event-driven products are made of."""
