@@ -66,10 +66,14 @@ class Bench(wiring.Component):
     def elaborate(self, platform: Platform | None) -> Module:
         """Generate the gateware."""
         m = Module()
-        m.domains.sync = ClockDomain()
+        # An accelerator has a reset of its own, which comes through the shift register.
+        owns = "reset" in self.core.signature.members
+        m.domains.sync = ClockDomain(reset_less=owns)
         m.submodules.core = self.core
         reset = Signal(2, init=0b11, reset_less=True)
-        m.d.comb += [ClockSignal().eq(self.clk), ResetSignal().eq(reset[-1])]
+        m.d.comb += ClockSignal().eq(self.clk)
+        if not owns:
+            m.d.comb += ResetSignal().eq(reset[-1])
         m.d.sync += reset.eq(Cat(self.rst, reset))
         inputs = Cat(*ports_of(self.core, In))
         shift = Signal(len(inputs), reset_less=True)

@@ -95,9 +95,9 @@ _LIF_PARTS = ((ECP5_25K, 200), (UP5K, 50), (GW1N_9, 100), (XC7Z020, 100))
 
 def _whole() -> list[Placement]:
     networks = [
-        ("784-128-10, 64 lanes", cores.mlp(), 64, ECP5_85K, 170),
+        ("784-128-10, 64 lanes", cores.mlp(), 64, ECP5_85K, 175),
         ("784-128-10, 64 lanes", cores.mlp(), 64, XC7Z020, 100),
-        ("LIF 784-128-10, 4 bits, 64 lanes", cores.spiking_mlp(), 64, ECP5_85K, 170),
+        ("LIF 784-128-10, 4 bits, 64 lanes", cores.spiking_mlp(), 64, ECP5_85K, 175),
         ("LIF 784-128-10, 4 bits, 64 lanes", cores.spiking_mlp(), 64, XC7Z020, 100),
     ]
     odin = [

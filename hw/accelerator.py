@@ -122,8 +122,9 @@ class Accelerator(wiring.Component):
         in_packet, limit = Signal(32), Signal(32)
         several, frame_over, packet_over = Signal(), Signal(), Signal()
         # Whether a frame ends its packet is looked up in the cycle after the frame before.
-        settled = Signal()
+        settled, listens = Signal(), Signal()
         m.d.sync += [
+            listens.eq(~bank.resetting),
             limit.eq(bank.frames_per_packet - 1),
             several.eq(bank.frames_per_packet != 0),
             # At least, not just: the host may lower the number inside a packet.
@@ -131,10 +132,10 @@ class Accelerator(wiring.Component):
             settled.eq(~frame_over),
         ]
         m.d.comb += [
-            datapath.i.valid.eq(i.tvalid & ~bank.resetting),
+            datapath.i.valid.eq(i.tvalid & listens),
             datapath.i.payload.data.eq(i.tdata),
             datapath.i.payload.last.eq(i.tlast),
-            i.tready.eq(datapath.i.ready & ~bank.resetting),
+            i.tready.eq(datapath.i.ready & listens),
             o.tvalid.eq(datapath.o.valid & settled),
             o.tdata.eq(datapath.o.payload.data),
             o.tkeep.eq(0xF),

@@ -139,7 +139,8 @@ class ParameterPort(wiring.Component):
         heard: Value = C(0, 1 + 32)
         for k in range(len(self.sizes)):
             host = getattr(self, f"host_{k}")
-            mine, given = Signal(name=f"mine_{k}"), Signal(len(sent), name=f"given_{k}")
+            mine = Signal(name=f"mine_{k}")
+            given = Signal(len(sent), name=f"given_{k}", reset_less=True)
             data = Signal(32, name=f"data_{k}", reset_less=True)
             answer = Signal(1 + 32, name=f"answer_{k}", reset_less=True)
             m.d.sync += [

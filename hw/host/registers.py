@@ -90,10 +90,18 @@ class RegisterBank(wiring.Component):
         is_parameter = at["PARAM_TENSOR"] | at["PARAM_START"] | at["PARAM_DATA"]
         m.d.comb += port.operand.eq(access.data)
         m.d.sync += Cat(port.choose, port.start, port.write, port.read).eq(0)
-        acts = Signal()
+        acts, done, refused, changed, cut = Signal(), Signal(), Signal(), Signal(), Signal()
+        m.d.sync += [
+            cut.eq(self.cut),
+            done.eq(port.done),
+            refused.eq(port.out_of_range),
+            changed.eq(done & ~refused & access.write & at["PARAM_DATA"]),
+        ]
         found, may = self._look_up(m, values, at, acts, latched, cycles, frames)
         self._write(m, at, acts, program_hash, sticky, clear, per_packet)
-        with m.If(self.cut):
+        with m.If(changed):
+            m.d.sync += program_hash.eq(0)
+        with m.If(cut):
             m.d.sync += sticky[0].eq(1)
         with m.FSM():
             with m.State("IDLE"):
@@ -113,13 +121,10 @@ class RegisterBank(wiring.Component):
                 m.d.sync += [access.data_out.eq(found), access.error.eq(~may)]
                 m.next = "ANSWER"
             with m.State("PARAMETER"):
-                m.d.sync += access.data_out.eq(port.value)
-                with m.If(port.done):
-                    m.d.sync += access.error.eq(port.out_of_range)
-                    with m.If(port.out_of_range):
+                m.d.sync += [access.data_out.eq(port.value), access.error.eq(refused)]
+                with m.If(done):
+                    with m.If(refused):
                         m.d.sync += sticky[1].eq(1)
-                    with m.Elif(access.write & at["PARAM_DATA"]):
-                        m.d.sync += program_hash.eq(0)
                     m.next = "ANSWER"
             with m.State("ANSWER"):
                 m.d.comb += access.done.eq(1)
