@@ -98,7 +98,7 @@ def _whole() -> list[Placement]:
         ("784-128-10, 64 lanes", cores.mlp(), 64, ECP5_85K, 175),
         ("784-128-10, 64 lanes", cores.mlp(), 64, XC7Z020, 100),
         ("LIF 784-128-10, 4 bits, 64 lanes", cores.spiking_mlp(), 64, ECP5_85K, 175),
-        ("LIF 784-128-10, 4 bits, 64 lanes", cores.spiking_mlp(), 64, XC7Z020, 100),
+        ("LIF 784-128-10, 4 bits, 32 lanes", cores.spiking_mlp(), 32, XC7Z020, 100),
     ]
     odin = [
         Placement(

@@ -58,27 +58,34 @@ class Elements(wiring.Component):
         buffer = Signal(max(slot, WORD_BITS))
         word, slots = Signal(range(vector_words(self.port))), Signal(range(WORD_BITS // slot + 1))
         position, part = Signal(range(self.port.size)), Signal(range(words))
-        flags = Signal(2)
-        held = slots != 0 if words == 1 else Signal(name="held")
-        # Known beforehand: what follows may be far away.
-        last = Signal(init=self.port.size == 1)
-        emptied = self.o.ready & (last | (slots == 1 if words == 1 else 1))
+        flags, held = Signal(2), Signal()
+        # Known beforehand, as what follows may be far away: the vector's and the word's last.
+        last, lone = Signal(init=self.port.size == 1), Signal()
+        shifts, takes = Signal(), Signal()
         m.d.comb += [
             self.final.eq(word == vector_words(self.port) - 1),
-            self.i.ready.eq(~held | emptied),
+            self.i.ready.eq(~held | (self.o.ready & (last | lone))),
             self.o.valid.eq(held),
             beat.data[0].eq(buffer),
             beat.last.eq(last),
             Cat(beat.first, beat.end).eq(flags),
+            shifts.eq(held & self.o.ready),
+            takes.eq(self.i.valid & self.i.ready),
         ]
-        with m.If(held & self.o.ready):
-            m.d.sync += [position.eq(Mux(last, 0, position + 1)), buffer.eq(buffer >> slot)]
-            m.d.sync += last.eq((position == self.port.size - 2) | (self.port.size == 1))
-            m.d.sync += slots.eq(Mux(last, 0, slots - 1)) if words == 1 else held.eq(0)
-        with m.If(self.i.valid & self.i.ready):
+        with m.If(shifts):
+            m.d.sync += [
+                position.eq(Mux(last, 0, position + 1)),
+                last.eq((position == self.port.size - 2) | (self.port.size == 1)),
+                buffer.eq(buffer >> slot),
+                slots.eq(slots - 1),
+                lone.eq(slots == 2),
+                held.eq(~last & ~lone),
+            ]
+        with m.If(takes):
             m.d.sync += [flags.eq(Cat(self.first, self.end)), word.eq(Mux(self.final, 0, word + 1))]
+            m.d.sync += [slots.eq(max(1, WORD_BITS // slot)), lone.eq(WORD_BITS // slot <= 1)]
             if words == 1:
-                m.d.sync += [buffer.eq(self.i.payload.data), slots.eq(WORD_BITS // slot)]
+                m.d.sync += [buffer.eq(self.i.payload.data), held.eq(1)]
             else:
                 m.d.sync += buffer.eq(Cat(buffer[WORD_BITS:], self.i.payload.data))
                 m.d.sync += [part.eq(part + 1), held.eq(part == words - 1)]
@@ -165,9 +172,9 @@ class Unpacker(wiring.Component):
     i : In(stream of words)
     o0, o1, ... : Out(stream of dense beats, one lane)
     started : Out(1)
-        High with the first word of a frame (of a step in a stream).
+        High after the first word of a frame (of a step in a stream).
     cut : Out(1)
-        High with a word that ends a packet where no frame may end.
+        High after a word that ends a packet where no frame may end.
     """
 
     i: stream.Interface
@@ -197,6 +204,7 @@ class Unpacker(wiring.Component):
         first, begun = Signal(init=1), Signal()
         last_step = C(0) if rounds is None else step == rounds - 1
         ended = last_step | (self.i.payload.last & self.may_end_early)
+        m.d.sync += [self.started.eq(0), self.cut.eq(0)]
         with m.Switch(current):
             for place, k in enumerate(order):
                 m.submodules[f"elements{k}"] = elements = Elements(self.ports[k][0])
@@ -211,10 +219,10 @@ class Unpacker(wiring.Component):
                         elements.first.eq(first if stepped else 1),
                         elements.end.eq(ended if stepped else 1),
                         self.i.ready.eq(elements.i.ready),
-                        self.started.eq(take & ~begun),
                     ]
+                    m.d.sync += self.started.eq(take & ~begun)
                     if rounds is not None:
-                        m.d.comb += self.cut.eq(take & self.i.payload.last & ~may_end)
+                        m.d.sync += self.cut.eq(take & self.i.payload.last & ~may_end)
                     with m.If(take):
                         m.d.sync += begun.eq(1)
                     with m.If(take & elements.final):

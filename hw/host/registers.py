@@ -90,9 +90,8 @@ class RegisterBank(wiring.Component):
         is_parameter = at["PARAM_TENSOR"] | at["PARAM_START"] | at["PARAM_DATA"]
         m.d.comb += port.operand.eq(access.data)
         m.d.sync += Cat(port.choose, port.start, port.write, port.read).eq(0)
-        acts, done, refused, changed, cut = Signal(), Signal(), Signal(), Signal(), Signal()
+        acts, done, refused, changed = Signal(), Signal(), Signal(), Signal()
         m.d.sync += [
-            cut.eq(self.cut),
             done.eq(port.done),
             refused.eq(port.out_of_range),
             changed.eq(done & ~refused & access.write & at["PARAM_DATA"]),
@@ -101,7 +100,7 @@ class RegisterBank(wiring.Component):
         self._write(m, at, acts, program_hash, sticky, clear, per_packet)
         with m.If(changed):
             m.d.sync += program_hash.eq(0)
-        with m.If(cut):
+        with m.If(self.cut):
             m.d.sync += sticky[0].eq(1)
         with m.FSM():
             with m.State("IDLE"):
