@@ -82,10 +82,11 @@ def unpacker(
         with m.If(closes):
             m.d.sync += step.eq(Mux(over, 0, step + 1))
     begins = (word == 0) & (place == 0) & ((step == 0) if rounds else 1)
-    bench.check("started with the first word of a frame", component.started == (i.moved & begins))
+    started = bench.past(i.moved & begins, "begins")
+    bench.check("started after the first word of a frame", component.started == started)
     if rounds is not None:
-        cut = i.moved & i.payload.last & ~(closes & over)
-        bench.check("cut where a packet ends inside a frame", component.cut == cut)
+        cut = bench.past(i.moved & i.payload.last & ~(closes & over), "cut")
+        bench.check("cut after a packet that ends inside a frame", component.cut == cut)
     port, _ = ports[followed]
     mine = place == order.index(followed)
     data = Value.cast(i.payload.data)
