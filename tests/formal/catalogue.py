@@ -12,6 +12,7 @@ from formal import (
     neurons,
     outlets,
     pointwise,
+    probes,
     products,
     stores,
     words,
@@ -19,7 +20,7 @@ from formal import (
 
 _MODULES = (
     *(glue, outlets, cores, pointwise, stores),
-    *(neurons, products, draws, words, hosts, bus, graphs, cells),
+    *(neurons, products, draws, words, hosts, probes, bus, graphs, cells),
 )
 PROOFS = [proof for module in _MODULES for proof in module.PROOFS]
 """From the smallest components to whole datapaths, then the parts' cells."""

@@ -58,6 +58,7 @@ def goes_on(given: Program, within: int) -> Bench:
     datapath = Datapath(given, fold(given, 1))
     bench = Bench(datapath, inductive=False)
     hosts_quiet(bench)
+    bench.assume(datapath.resets == 0)
     i = Port(bench, "i", source=True)
     o = Port(bench, "o", source=False)
     progress(bench, [i, o], within=within)
@@ -65,10 +66,11 @@ def goes_on(given: Program, within: int) -> Bench:
     return bench
 
 
+# Long enough for the buffers at both ends to be full, if nothing in between goes on.
 PROOFS = [
-    Proof("Datapath", "fork and join", lambda: goes_on(fork_and_join(), 16), bound=34, reach=50),
-    Proof("Datapath", "recurrence", lambda: goes_on(recurrence(), 20), bound=34, reach=60),
+    Proof("Datapath", "fork and join", lambda: goes_on(fork_and_join(), 16), bound=60, reach=70),
+    Proof("Datapath", "recurrence", lambda: goes_on(recurrence(), 20), bound=60, reach=80),
     Proof(
-        "Datapath", "the later input first", lambda: goes_on(later_first(), 16), bound=34, reach=50
+        "Datapath", "the later input first", lambda: goes_on(later_first(), 16), bound=60, reach=70
     ),
 ]

@@ -157,6 +157,12 @@ def run(proof: Proof, *, keep: Path | None = None, timeout: float | None = None)
     return results
 
 
+def failures(proof: Proof) -> set[str]:
+    """Properties that do not hold; what is never reached does not count."""
+    searched = [r for r in run(proof) if not r.method.startswith("reached")]
+    return {name for r in searched if not r.holds for name in r.trace.split("; ")[:-1]}
+
+
 def tool(name: str) -> str:
     """Path of a program, first of those that were installed beside this Python."""
     beside = shutil.which(name, path=str(Path(sys.executable).parent))

@@ -30,15 +30,15 @@ def last(size: int, lanes: int, steps: int | None) -> Bench:
     out = o.valid & o.holds(n)
     bench.check("every element is of the last step", ~out | (o.element(n) == value))
     bench.cover("it comes out", out & o.ready & (value != 0))
-    progress(bench, [i, o], within=1)
+    progress(bench, [i, o], within=2)
 
-    take, read, send = (bench.state(name) for name in ("TAKE", "READ", "SEND"))
-    bench.invariant(take | read | send)
+    take, read, held, send = (bench.state(n) for n in ("TAKE", "READ", "HELD", "SEND"))
+    bench.invariant(take | read | held | send)
     beat = bench.tap("beat")
     bench.invariant((beat == Mux(take, i.beat, o.beat)) & (beat < i.beats))
     bench.invariant(Mux(take, o.beat == 0, i.beat == 0) & (take | i.fresh))
     bench.invariant(balance.inside == ~take)
-    word = bench.word("vector", Array([k // lanes for k in range(size)])[n])
+    word = bench.word("vector.store", Array([k // lanes for k in range(size)])[n])
     kept = Array([word[fmt.width * (k % lanes) :][: fmt.width] for k in range(size)])[n]
     here = i.holds_before(n) | ~i.fresh | ~take
     bench.invariant(~here | (kept == value))
@@ -72,10 +72,10 @@ def route(sizes: tuple[int, ...], index: tuple[int, ...] | None) -> Bench:
     out = o.valid & o.holds(q)
     bench.check("every element is the one it shall be", ~out | (o.element(q) == value))
     bench.cover("it comes out", out & o.ready & (value != 0))
-    progress(bench, [*ins, o], within=1)
+    progress(bench, [*ins, o], within=2)
 
-    take, read, send = (bench.state(name) for name in ("TAKE", "READ", "SEND"))
-    bench.invariant(take | read | send)
+    take, read, held, send = (bench.state(n) for n in ("TAKE", "READ", "HELD", "SEND"))
+    bench.invariant(take | read | held | send)
     source, where = bench.tap("source"), bench.tap("where")
     position, flags = bench.tap("position"), bench.tap("flags")
     here = Array([s + port.beat for s, port in zip(starts, ins, strict=True)])[source]
@@ -84,7 +84,7 @@ def route(sizes: tuple[int, ...], index: tuple[int, ...] | None) -> Bench:
     bench.invariant(take | (where == 0) & (source == 0))
     bench.invariant(balance.inside == ~take)
     come = (where > origin) | ~take
-    bench.invariant(~come | (bench.word("vector", origin) == value))
+    bench.invariant(~come | (bench.word("vector.store", origin) == value))
     bench.invariant(~out | (o.element(q) == value))
     for k, port in enumerate(ins):
         bench.invariant((port.beat == 0) | (take & (source == k)))

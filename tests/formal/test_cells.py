@@ -10,7 +10,7 @@ from unittest.mock import patch
 import pytest
 
 from formal.cells import PROOFS, ROWS
-from formal.sby import Proof, run
+from formal.sby import Proof, failures
 from spikewright.hw.cells import multiplier, rom
 
 pytestmark = pytest.mark.skipif(
@@ -32,12 +32,6 @@ SPRAM = "BlockMemory ice40 cells, 3 words of 20 bits"
 def chosen(name: str) -> Proof:
     (proof,) = (proof for proof in PROOFS if str(proof) == name)
     return proof
-
-
-def failed(proof: Proof) -> set[str]:
-    """Properties that do not hold, other than by never being reached."""
-    results = [r for r in run(proof) if not r.method.startswith("reached")]
-    return {name for r in results if not r.holds for name in r.trace.split("; ")[:-1]}
 
 
 def models_of_yosys(name: str, folder: Path) -> tuple[Path, ...]:
@@ -71,7 +65,7 @@ def models_of_yosys(name: str, folder: Path) -> tuple[Path, ...]:
     ],
 )
 def test_the_same_holds_of_yosys_models(name: str, tmp_path: Path) -> None:
-    assert failed(replace(chosen(name), models=models_of_yosys(name, tmp_path))) == set()
+    assert failures(replace(chosen(name), models=models_of_yosys(name, tmp_path))) == set()
 
 
 def unsigned_block(*arguments: Any) -> Any:
@@ -115,4 +109,4 @@ initial_values = rom.initial_values
 )
 def test_wrong_gateware_is_found(name: str, target: str, wrong: Any, broken: str) -> None:
     with patch(target, wrong):
-        assert broken in failed(chosen(name))
+        assert broken in failures(chosen(name))

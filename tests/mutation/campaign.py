@@ -20,6 +20,7 @@ from bench.vectors import beats_for
 from formal.sby import tool
 
 from mutation.netlist import Fault, Netlist
+from mutation.pulses import hosts, loads, reads
 from spikewright.hw.component import PrimitiveComponent
 from spikewright.hw.glue.outlet import Outlet
 from spikewright.sim.engine.compiler import find_compiler, run_tool
@@ -171,8 +172,8 @@ def scenario(core: Core, component: wiring.Component, seed: int, stall: int) -> 
     held = {**(core.held or {})}
     lines = [f"{stall} {int(stall == 0)} {len(held)}"]
     lines += [f"{name} {value}" for name, value in held.items()]
-    lines += _hosts({name: _loads(codes, rng) for name, codes in tensors.items()})
-    lines += _hosts({name: _reads(codes, rng) for name, codes in tensors.items()})
+    lines += hosts({name: loads(codes, rng) for name, codes in tensors.items()})
+    lines += hosts({name: reads(codes, rng) for name, codes in tensors.items()})
     lines.append(str(len(ports.inputs)))
     for name, shape in ports.inputs.items():
         beats = [encode(shape, plain(beat)) for beat in stimuli[name]]
@@ -195,9 +196,16 @@ def vectors(
     """Beats in and out and tensors, from the golden model."""
     primitive = component.primitive
     tensors = random_tensors(rng, primitive)
-    inputs = random_inputs(rng, primitive, core.frames, core.steps)
-    outputs = expected_outputs(primitive, golden_run(primitive, tensors, inputs), core.steps)
     ports = primitive.ports()
+    inputs = [
+        _in_bursts(rng, codes) if port.kind is Kind.EVENT else codes
+        for port, codes in zip(
+            ports.inputs.values(),
+            random_inputs(rng, primitive, core.frames, core.steps),
+            strict=True,
+        )
+    ]
+    outputs = expected_outputs(primitive, golden_run(primitive, tensors, inputs), core.steps)
     stimuli = {
         f"i_{name}": beats_for(port, given, component.lanes_in, rng)
         for (name, port), given in zip(ports.inputs.items(), inputs, strict=True)
@@ -206,8 +214,18 @@ def vectors(
         f"o_{name}": beats_for(port, given, component.lanes_out)
         for (name, port), given in zip(ports.outputs.items(), outputs, strict=True)
     }
-    hosts = {f"host_{k}": tensors[name] for k, name in enumerate(primitive.tensors())}
-    return stimuli, expected, hosts
+    loaded = {f"host_{k}": tensors[name] for k, name in enumerate(primitive.tensors())}
+    return stimuli, expected, loaded
+
+
+def _in_bursts(rng: np.random.Generator, spikes: Any) -> Any:
+    """Silent steps and full ones among the others, the former in long runs."""
+    shares = rng.choice([0.1, 0.5, 0.9]), rng.choice([0.1, 0.5])
+    frames, steps, _ = spikes.shape
+    silent = np.repeat(rng.random((frames, 1, 1)) < shares[0], steps, axis=1)
+    full = rng.random((frames, steps, 1)) < shares[1] * ~silent
+    burst: Any = np.where(silent, 0, np.where(full, 1, spikes))
+    return burst
 
 
 def encode_mask(shape: Any, value: Any) -> int:
@@ -219,41 +237,6 @@ def encode_mask(shape: Any, value: Any) -> int:
         width = width_of(shape.elem_shape)
         return sum(encode_mask(shape.elem_shape, v) << k * width for k, v in enumerate(value))
     return (1 << width_of(shape)) - 1
-
-
-def _loads(codes: Any, rng: np.random.Generator) -> list[tuple[str, int]]:
-    """Load a tensor twice, the first time with anything; read and pass over some on the way."""
-    words = [int(code) & 0xFFFFFFFF for code in codes.ravel()]
-    mask = (1 << 32) - 1
-    other = [word ^ int(rng.integers(1, 4)) & mask for word in words]
-    pulses = [("rewind", 0), *(("write", word) for word in other[: len(words) // 2 + 1])]
-    pulses += [("rewind", 0), *(("write", word) for word in other), ("rewind", 0)]
-    for word, before in zip(words, other, strict=True):
-        # What was written comes back cut to its width: compare what differs in the lowest bits.
-        pulses += [("fetch", 0), ("low", before)] if rng.integers(3) == 0 else []
-        pulses.append(("write", word))
-    pulses.append(("rewind", 0))
-    for word in words:
-        pulses += [("write", word)] if rng.integers(4) == 0 else [("advance", 0)]
-    return pulses
-
-
-def _reads(codes: Any, rng: np.random.Generator) -> list[tuple[str, int]]:
-    """Read every element back, and some twice."""
-    pulses = [("advance", 0), ("rewind", 0)]
-    for code in codes.ravel():
-        for _ in range(1 + int(rng.integers(3) == 0)):
-            pulses += [("fetch", 0), ("check", int(code) & 0xFFFFFFFF)]
-        pulses.append(("advance", 0))
-    return pulses
-
-
-def _hosts(all_pulses: Mapping[str, Sequence[tuple[str, int]]]) -> list[str]:
-    lines = [str(len(all_pulses))]
-    for name, pulses in all_pulses.items():
-        lines.append(f"{name} {len(pulses)}")
-        lines.append(" ".join(f"{kind} {word}" for kind, word in pulses))
-    return lines
 
 
 def _chunks(shape: Any) -> int:

@@ -65,8 +65,12 @@ def _matvec() -> MatVec:
 
 
 def _event_matvec() -> EventMatVec:
+    """Three tiles of two beats, of which the last is of no rows and the one before half full.
+
+    With so many columns its steps wait in a ring.
+    """
     primitive = sim.EventMatVec(
-        rows=7, columns=6, weight="w", weight_format=QFormat(width=4), bias="b"
+        rows=9, columns=7, weight="w", weight_format=QFormat(width=4), bias="b"
     )
     return EventMatVec(primitive, lanes=4, lanes_out=2)
 

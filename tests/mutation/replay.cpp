@@ -58,6 +58,8 @@ struct Scenario {
 struct Verdict {
   const char *reason = nullptr;
   uint64_t cycle = 0;
+  // Beats that came in while none was taken out.
+  size_t held = 0;
 };
 
 static uint64_t next_random(uint64_t &state) {
@@ -193,6 +195,7 @@ static Verdict streams(Machine &machine, const Scenario &scenario, uint64_t limi
     sinks.push_back({machine.seen(s.name + "__payload"), machine.seen(s.name + "__valid"),
                      machine.port(s.name + "__ready"), Pauses(scenario.seed, port++)});
   uint64_t idle = 0, started = machine.cycle;
+  size_t held = 0;
   while (idle < 40) {
     if (machine.cycle > limit) return {"hangs", machine.cycle};
     bool finished = true;
@@ -239,13 +242,14 @@ static Verdict streams(Machine &machine, const Scenario &scenario, uint64_t limi
       if (s.offered && (*s.ready.bits & 1)) {
         s.sent++;
         s.offered = false;
+        held += dammed;
       }
     }
     idle = finished ? idle + 1 : 0;
     machine.tick();
   }
   for (auto &s : sources) *s.valid.bits = 0;
-  return {nullptr, machine.cycle};
+  return {nullptr, machine.cycle, held};
 }
 
 static Verdict run(const Scenario &scenario, uint32_t mutant, uint64_t limit) {
@@ -316,21 +320,22 @@ int main(int argc, char **argv) {
   in >> mutants >> count;
   std::vector<Scenario> scenarios;
   for (size_t k = 0; k < count; k++) scenarios.push_back(read_scenario(in));
-  std::vector<uint64_t> usual;
+  std::vector<Verdict> usual;
   for (auto &scenario : scenarios) {
     Verdict found = run(scenario, 0, 1000000);
     if (found.reason) {
       std::cout << "0 " << found.reason << " | " << usual.size() << " " << found.cycle << "\n";
       return 1;
     }
-    usual.push_back(found.cycle);
+    usual.push_back(found);
   }
   for (size_t mutant = 1; mutant <= mutants; mutant++) {
     Verdict found;
     size_t k = 0;
     for (; k < scenarios.size() && !found.reason; k++) {
-      found = run(scenarios[k], mutant, 3 * usual[k] + 500);
-      if (!found.reason && scenarios[k].timed && found.cycle > usual[k]) found.reason = "slower";
+      found = run(scenarios[k], mutant, 3 * usual[k].cycle + 500);
+      if (!found.reason && scenarios[k].timed && found.cycle > usual[k].cycle) found.reason = "slower";
+      if (!found.reason && found.held < usual[k].held) found.reason = "holds less";
       if (found.reason) break;
     }
     std::cout << mutant << " " << (found.reason ? found.reason : "-") << " | " << k << " "
