@@ -35,3 +35,7 @@ class DeviceError(SpikewrightError, RuntimeError):
 
 class BoardError(SpikewrightError, ValueError):
     """A board that is unknown or too small."""
+
+
+class SpikewrightWarning(UserWarning):
+    """What a user should know and what stops nothing: the base of this package's warnings."""

@@ -14,7 +14,28 @@ from spikewright.cost import compare
 from spikewright.data import Dataset, digits
 from spikewright.generate import generate
 from spikewright.learn.backprop import fit
-from spikewright.learn.layers import Dense, Leaky, Lif, Relu
+from spikewright.learn.layers import (
+    Alif,
+    AvgPool2d,
+    BatchNorm,
+    Conv2d,
+    Dense,
+    Dropout,
+    Flatten,
+    Gru,
+    HardTanh,
+    Leaky,
+    LeakyRelu,
+    Lif,
+    Lstm,
+    Maxout,
+    MaxPool2d,
+    RecurrentLif,
+    Relu,
+    Rnn,
+    Sigmoid,
+    Tanh,
+)
 from spikewright.network import Network
 from spikewright.quantize import quantize
 from spikewright.runtime.opening import open_device as open
@@ -27,16 +48,32 @@ from spikewright.synthesize import synthesize
 from spikewright.verify import verify
 
 __all__ = [
+    "Alif",
+    "AvgPool2d",
+    "BatchNorm",
     "Build",
+    "Conv2d",
     "Dataset",
     "Dense",
+    "Dropout",
     "Emulator",
+    "Flatten",
+    "Gru",
+    "HardTanh",
     "Leaky",
+    "LeakyRelu",
     "Lif",
+    "Lstm",
+    "MaxPool2d",
+    "Maxout",
     "Network",
     "Program",
+    "RecurrentLif",
     "Relu",
+    "Rnn",
+    "Sigmoid",
     "SpikewrightError",
+    "Tanh",
     "compare",
     "digits",
     "fit",

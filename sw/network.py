@@ -2,6 +2,7 @@
 """Networks in floating point: what is trained, and what quantization starts from."""
 
 import itertools
+import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Self
@@ -11,10 +12,12 @@ from numpy.typing import NDArray
 
 from spikewright import network_file
 from spikewright.data import check_rates, labels, rate_encode, samples
-from spikewright.learn import ops
+from spikewright.learn import ops, structure
+from spikewright.learn.initialisers import INITIALISERS
 from spikewright.learn.layers import Dense, Layer, Leaky, Lif, Relu
+from spikewright.learn.options import check_count, check_name
 from spikewright.learn.tape import Array, Recording, Tape, Value
-from spikewright.sim.errors import DataError, FormatError, ProgramError
+from spikewright.sim.errors import DataError, ProgramError
 
 ENCODINGS = ("current", "rate")
 """How a value enters a spiking network: as a constant current or as random spikes."""
@@ -30,17 +33,19 @@ CHUNK = 128
 
 
 class Network:
-    """Layers in a row: a multilayer perceptron or a spiking network.
+    """Layers in a row: a multilayer perceptron, a convolutional, recurrent or spiking network.
 
-    Without spikes the layers are Dense, Relu, Dense, ..., Dense. With spikes they are
-    Dense, Lif, Dense, Lif, ... and the last is a Leaky (``readout="membrane"``) or a Lif
-    (``readout="count"``); every frame then runs for ``steps`` steps from zero state, and a spike
-    reaches the next layer in the same step.
+    A network spikes if one of its layers does; the last is then a Leaky (``readout="membrane"``)
+    or one that fires (``readout="count"``), every frame runs for ``steps`` steps from zero state,
+    and a spike reaches the next layer in the same step.
 
     Parameters
     ----------
     layers : sequence of Layer
-        Weights that were not given to a Dense layer are drawn here.
+        Weights that were not given to a layer are drawn here.
+    shape : sequence of int, optional
+        Shape of a sample, (channels, rows, columns) for layers of images and (steps, features) for
+        layers of sequences; the first layer's inputs if not given.
     dt : float
         Time step, in seconds; unused without spikes.
     steps : int
@@ -52,13 +57,16 @@ class Network:
         Logits are the voltages at the last step or the spike counts; unused without spikes.
     seed : int
         Seed of the weights and of the rate coding, at least 0.
+    initialiser : str, optional
+        A name in :data:`~spikewright.learn.initialisers.INITIALISERS`; each layer's own if not
+        given, which is "he" for Dense, Maxout and Conv2d and "uniform" for recurrent layers.
 
     Raises
     ------
     FormatError
-        If the sizes of neighbouring layers differ.
+        If a layer cannot take what the layer before it makes.
     ProgramError
-        If the layers do not follow each other as above, or an option is wrong.
+        If there are no layers, the last does not suit the read-out, or an option is wrong.
 
     Examples
     --------
@@ -70,25 +78,24 @@ class Network:
         self,
         layers: Sequence[Layer],
         *,
+        shape: Sequence[int] | None = None,
         dt: float = 1e-3,
         steps: int = 20,
         encoding: str = "current",
         readout: str = "membrane",
         seed: int = 0,
+        initialiser: str | None = None,
     ):
         self.layers = list(layers)
         self.dt, self.steps, self.seed = dt, steps, seed
         self.encoding, self.readout = encoding, readout
         self.history: list[dict[str, float | None]] = []
         """Epochs of training so far: losses, accuracies (0 to 1) and seconds."""
-        self._check_options()
-        self._check_layers()
-        rng = np.random.default_rng(seed)
-        for layer, after in itertools.zip_longest(self.layers, self.layers[1:]):
-            if isinstance(layer, Dense):
-                # A leaky neuron sums the currents of about 1 / leak steps.
-                gain = max(after.leak(dt), 1 / steps) if isinstance(after, Leaky) else 1.0
-                layer.draw(rng, gain)
+        self._check_options(initialiser)
+        self.shapes = structure.follow(self.layers, shape)
+        """Shape of a frame before the first layer and after each."""
+        structure.check_readout(self.layers, readout)
+        structure.draw(self.layers, np.random.default_rng(seed), initialiser, dt=dt, steps=steps)
 
     @classmethod
     def from_spec(
@@ -122,42 +129,40 @@ class Network:
         ProgramError
             If the spec or an option cannot be.
         """
-        sizes = spec.split("-")
-        if len(sizes) < 2 or not all(s.isascii() and s.isdigit() and int(s) > 0 for s in sizes):
-            raise ProgramError(
-                f"Network must be layer sizes joined by dashes such as 784-128-10, not {spec!r}"
-            )
-        if neuron not in NEURONS:
-            raise ProgramError(f"Neuron must be {' or '.join(NEURONS)}, not {neuron!r}")
+        sizes = structure.sizes(spec)
+        check_name("Neuron", neuron, NEURONS)
         layers: list[Layer] = []
         for n_in, n_out in itertools.pairwise(sizes):
-            layers.append(Dense(int(n_in), int(n_out)))
-            size = int(n_out)
-            layers.append(Lif(size, tau, threshold, reset) if neuron == "lif" else Relu())
+            layers.append(Dense(n_in, n_out))
+            layers.append(Lif(n_out, tau, threshold, reset) if neuron == "lif" else Relu())
         if neuron == "relu":
             layers.pop()
         elif readout == "membrane":
-            layers[-1] = Leaky(int(sizes[-1]), tau)
+            layers[-1] = Leaky(sizes[-1], tau)
         return cls(layers, dt=dt, steps=steps, encoding=encoding, readout=readout, seed=seed)
 
     @property
     def spiking(self) -> bool:
         """Whether frames run in time steps."""
-        return any(isinstance(layer, Leaky) for layer in self.layers)
+        return structure.is_spiking(self.layers)
 
     @property
     def n_in(self) -> int:
         """Values per frame."""
-        return next(layer.n_in for layer in self.layers if layer.n_in is not None)
+        return math.prod(self.shapes[0])
 
     @property
     def n_out(self) -> int:
         """Logits per frame."""
-        return next(layer.n_out for layer in reversed(self.layers) if layer.n_out is not None)
+        return self.shapes[-1][0]
 
     def parameters(self) -> list[Array]:
         """Trained arrays of all layers in order, shared and not copied."""
         return [array for layer in self.layers for array in layer.parameters()]
+
+    def buffers(self) -> list[Array]:
+        """Arrays that are not trained and yet part of the network, such as running means."""
+        return [array for layer in self.layers for array in layer.buffers()]
 
     def forward(self, x: Any) -> NDArray[np.float32]:
         """Logits (frames, n_out) of samples (frames, ...)."""
@@ -173,11 +178,12 @@ class Network:
         return float(np.mean(predicted == self.check_labels(y, len(predicted))))
 
     def trace(self, x: Any) -> list[NDArray[np.float32]]:
-        """Output of every layer: (frames, n), or (frames, steps, n) where there are time steps.
+        """Output of every layer: (frames, ...), or (frames, steps, ...) where there are time steps.
 
         With a held current the first Dense layer has none: its output is the current of all steps.
         """
-        runs = [[_frames_first(out) for out in run.outputs] for run in self._run(x)]
+        axes = [len(shape) for shape in self.shapes[1:]]
+        runs = [list(map(_frames_first, run.outputs, axes)) for run in self._run(x)]
         return [np.concatenate(parts) for parts in zip(*runs, strict=True)]
 
     def check_samples(self, x: Any, *, name: str = "x") -> NDArray[np.float32]:
@@ -211,12 +217,21 @@ class Network:
             raise DataError(f"{name} must hold {length} labels, not {len(classes)}")
         return classes
 
-    def record(self, frames: int, *, gradients: bool) -> Recording:
-        """Record the network for so many frames, on zeros."""
-        tape = Tape(gradients=gradients)
+    def record(
+        self, frames: int, *, gradients: bool, training: bool = False, inputs: bool = False
+    ) -> Recording:
+        """Record the network for so many frames, on zeros.
+
+        Layers that differ in training do as then if ``training``, parameters have gradients if
+        ``gradients``, and so have the samples if ``inputs``.
+        """
+        tape = Tape(gradients=gradients, training=training)
         rate = self.spiking and self.encoding == "rate"
-        shape = (self.steps, frames, self.n_in) if rate else (frames, self.n_in)
-        x = value = tape.constant(np.zeros(shape, np.float32))
+        lead = (self.steps, frames) if rate else (frames,)
+        zeros = np.zeros((*lead, self.n_in), np.float32)
+        x = value = tape.variable(zeros) if inputs else tape.constant(zeros)
+        if len(self.shapes[0]) > 1:
+            value = ops.reshape(x, (*lead, *self.shapes[0]))
         outputs: list[Value] = []
         for layer in self.layers:
             value = layer.record(value, dt=self.dt, steps=self.steps)
@@ -263,38 +278,19 @@ class Network:
             run.tape.replay()
             yield run
 
-    def _check_options(self) -> None:
-        for name, value, known in (
-            ("Encoding", self.encoding, ENCODINGS),
-            ("Readout", self.readout, READOUTS),
-        ):
-            if value not in known:
-                raise ProgramError(f"{name} must be {' or '.join(known)}, not {value!r}")
+    def _check_options(self, initialiser: str | None) -> None:
+        check_name("Encoding", self.encoding, ENCODINGS)
+        check_name("Readout", self.readout, READOUTS)
+        if initialiser is not None:
+            check_name("Initialiser", initialiser, INITIALISERS)
         if not 0 < self.dt < float("inf"):
             raise ProgramError(f"Time step must be positive and finite, not {self.dt!r} s")
-        for name, number, least in (("Steps", self.steps, 1), ("Seed", self.seed, 0)):
-            if not isinstance(number, int) or number < least:
-                raise ProgramError(f"{name} must be an integer from {least}, not {number!r}")
-
-    def _check_layers(self) -> None:
-        kinds = [type(layer).__name__ for layer in self.layers]
-        if self.spiking:
-            final = "Leaky" if self.readout == "membrane" else "Lif"
-            expected = ["Dense", "Lif"] * (len(kinds) // 2 - 1) + ["Dense", final]
-            rule = f'alternate Dense and Lif and end in {final} (readout="{self.readout}")'
-        else:
-            expected = ["Dense", "Relu"] * (len(kinds) // 2) + ["Dense"]
-            rule = "alternate Dense and Relu, begin and end with Dense"
-        if kinds != expected:
-            raise ProgramError(f"Layers must {rule}, not {', '.join(kinds) or 'be empty'}")
-        size: int | None = None
-        for position, layer in enumerate(self.layers):
-            if None not in (size, layer.n_in) and layer.n_in != size:
-                raise FormatError(
-                    f"Layer {position}, {layer!r}, must take {size} inputs, not {layer.n_in}"
-                )
-            size = layer.n_out or size
+        check_count("Steps", self.steps, 1)
+        check_count("Seed", self.seed, 0)
+        if not self.layers:
+            raise ProgramError("Network must have at least one layer, and it is empty")
 
 
-def _frames_first(output: Value) -> Array:
-    return (output.data.swapaxes(0, 1) if output.data.ndim == 3 else output.data).copy()
+def _frames_first(output: Value, axes: int) -> Array:
+    timed = output.data.ndim == axes + 2
+    return (output.data.swapaxes(0, 1) if timed else output.data).copy()

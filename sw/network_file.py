@@ -3,6 +3,7 @@
 
 import json
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ import numpy as np
 
 from spikewright.data import read_arrays
 from spikewright.learn.layers import LAYERS
+from spikewright.learn.tape import Array
 from spikewright.sim.errors import FileError
 
 if TYPE_CHECKING:
@@ -30,10 +32,11 @@ def save(network: "Network", path: str | Path) -> None:
             "encoding": network.encoding,
             "readout": network.readout,
             "seed": network.seed,
+            "shape": list(network.shapes[0]),
         },
         "history": network.history,
     }
-    arrays = {f"parameter{i}": array for i, array in enumerate(network.parameters())}
+    arrays = dict(_arrays(network))
     path = Path(path)
     unfinished = path.with_name(f".{path.name}.{os.getpid()}")
     try:
@@ -62,14 +65,20 @@ def load(path: str | Path, kind: type["Network"]) -> "Network":
         layers = [LAYERS[layer.pop("kind")](**layer) for layer in structure["layers"]]
         network = kind(layers, **structure["options"])
         network.history = structure["history"]
-        for i, parameter in enumerate(network.parameters()):
-            stored = arrays[f"parameter{i}"]
-            if stored.shape != parameter.shape or not np.isfinite(stored).all():
+        for name, array in _arrays(network):
+            stored = arrays[name]
+            if stored.shape != array.shape or not np.isfinite(stored).all():
                 raise _foreign(path)
-            parameter[...] = stored
+            array[...] = stored
     except (KeyError, TypeError, ValueError, AttributeError, MemoryError) as error:
         raise _foreign(path) from error
     return network
+
+
+def _arrays(network: "Network") -> Iterator[tuple[str, Array]]:
+    """What a file holds of the network, by name."""
+    for kind, arrays in (("parameter", network.parameters()), ("buffer", network.buffers())):
+        yield from ((f"{kind}{i}", array) for i, array in enumerate(arrays))
 
 
 def _foreign(path: str | Path) -> FileError:

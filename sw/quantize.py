@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spikewright.encoding import INPUT
+from spikewright.learn.folding import hardware_form
 from spikewright.learn.layers import Dense, Leaky, Lif, Relu
 from spikewright.network import Network
 from spikewright.scales import best_frac, check_bits, quantized, width_for
@@ -64,14 +65,16 @@ def quantize(
     ------
     FormatError
         If a width is not between 2 and 16 bits, or a sum would need more than 64.
+    ProgramError
+        If a layer or the order of layers has no hardware form.
     DataError
         If the samples do not fit the network.
     """
     check_bits("Weight", weight_bits)
     check_bits("Activation", activation_bits)
     x = network.check_samples(calibrate, name="calibrate")
-    maker = _Maker(network, x, weight_bits, activation_bits, per_channel)
-    return maker.program()
+    folded, places = hardware_form(network)
+    return _Maker(folded, places, x, weight_bits, activation_bits, per_channel).program()
 
 
 @dataclass
@@ -89,17 +92,15 @@ class _Maker:
     def __init__(
         self,
         network: Network,
+        places: list[int],
         x: NDArray[np.float32],
         weight_bits: int,
         activation_bits: int,
         per_channel: bool,
     ):
-        self.network = network
-        self.weight_bits = weight_bits
-        self.activation_bits = activation_bits
-        self.per_channel = per_channel
-        self.x = x
-        self.trace = network.trace(x)
+        self.network, self.places = network, places
+        self.weight_bits, self.activation_bits = weight_bits, activation_bits
+        self.per_channel, self.x, self.trace = per_channel, x, network.trace(x)
         self.nodes: list[Node] = []
         self.tensors: dict[str, Codes] = {}
         self.layers: dict[str, int] = {}
@@ -129,7 +130,7 @@ class _Maker:
             steps=self.network.steps if self.network.spiking else 1,
             metadata={
                 "encoding": encoding,
-                "layers": self.layers,
+                "layers": {name: self.places[k] for name, k in self.layers.items()},
                 "effective_tau": self.effective,
                 "weight_bits": self.weight_bits,
                 "activation_bits": self.activation_bits,
@@ -256,9 +257,8 @@ class _Maker:
         """What the classes are compared by, once a frame."""
         size = self.network.n_out
         if not self.network.spiking:
-            self.layers["logits" if self.per_channel else given.reference] = (
-                len(self.network.layers) - 1
-            )
+            name = "logits" if self.per_channel else given.reference
+            self.layers[name] = len(self.network.layers) - 1
             if not self.per_channel:
                 return given
             return self._requantize("logits", size, given, given.format)

@@ -2,26 +2,24 @@
 """Training by gradients: ``fit`` and the rule of backpropagation."""
 
 import math
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from spikewright.learn.hardware import unsupported
 from spikewright.learn.losses import LOSSES
+from spikewright.learn.optimisers import RATES
+from spikewright.learn.options import check_name
+from spikewright.learn.regularisers import Regularisers
+from spikewright.learn.settings import Options
 from spikewright.learn.tape import Array, Recording, Value
-from spikewright.learn.training import (
-    RATES,
-    UPDATES,
-    History,
-    Options,
-    Progress,
-    Rule,
-    Step,
-    Training,
-)
+from spikewright.learn.targets import prepare
+from spikewright.learn.training import UPDATES, History, Progress, Rule, Step, Training
 from spikewright.network import Network
-from spikewright.sim.errors import DataError, ProgramError
+from spikewright.sim.errors import SpikewrightWarning
 
 
 class Backprop:
@@ -32,33 +30,37 @@ class Backprop:
     network : Network
     loss : str
         A name in :data:`~spikewright.learn.losses.LOSSES`.
+    **options
+        Of the loss.
     """
 
-    def __init__(self, network: Network, loss: str):
-        self.network, self.loss = network, loss
+    def __init__(self, network: Network, loss: str, **options: Any):
+        self.network, self.loss, self.options = network, loss, options
         self._recordings: dict[int, tuple[Recording, Value, Value, list[Array]]] = {}
 
     def step(self, x: Array, targets: Array, rows: NDArray[np.int64], *, seed: int) -> Step:
-        """Evaluate the frames ``rows`` of ``x``; ``seed`` seeds the rate coding."""
+        """Evaluate the frames ``rows`` of ``x``; ``seed`` seeds what is random."""
         if len(rows) not in self._recordings:
             self._recordings[len(rows)] = self._record(len(rows), targets)
         run, wanted, loss, gradients = self._recordings[len(rows)]
         self.network.encode(x, rows, run.x.data, seed=seed)
         np.take(targets, rows, axis=0, out=wanted.data, mode="clip")
+        run.tape.seed(seed, int(rows[0]))
         run.tape.replay()
         run.tape.backward(loss)
-        return Step(float(loss.data), run.logits.data, gradients)
+        layers = [output.data for output in run.outputs]
+        return Step(float(loss.data), run.logits.data, gradients, layers)
 
     def _record(self, frames: int, targets: Array) -> tuple[Recording, Value, Value, list[Array]]:
-        run = self.network.record(frames, gradients=True)
+        run = self.network.record(frames, gradients=True, training=True)
         wanted = run.tape.constant(np.zeros((frames, *targets.shape[1:]), targets.dtype))
-        loss = LOSSES[self.loss](run.logits, wanted)
+        loss = LOSSES[self.loss](run.logits, wanted, **self.options)
         parameters = self.network.parameters()
         return run, wanted, loss, [run.tape.parameter(p).gradient() for p in parameters]
 
 
-RULES: dict[str, Callable[[Network, str], Rule]] = {"backprop": Backprop}
-"""Learning rules by the name :func:`fit` takes: from a network and a loss."""
+RULES: dict[str, Callable[..., Rule]] = {"backprop": Backprop}
+"""Learning rules by the name :func:`fit` takes: from a network, a loss and the loss's options."""
 
 
 def fit(
@@ -78,6 +80,15 @@ def fit(
     validation: float = 0.1,
     patience: int | None = None,
     progress: Progress | None = None,
+    optimiser_options: Mapping[str, Any] | None = None,
+    decay_options: Mapping[str, Any] | None = None,
+    loss_options: Mapping[str, Any] | None = None,
+    l1: float = 0.0,
+    l2: float = 0.0,
+    max_norm: float | None = None,
+    weight_noise: float = 0.0,
+    clip_norm: float | None = None,
+    clip_value: float | None = None,
 ) -> History:
     """Train a network in place; the same arguments give the same bits on the same machine.
 
@@ -86,24 +97,27 @@ def fit(
     network : Network
     x : (frames, ...) array_like
         Samples.
-    y : (frames,) array_like of int, or (frames, n_out) array_like of float
-        Class labels, or targets for ``loss="mse"``.
+    y : array_like
+        Class labels (frames,), or targets (frames, n_out): what a loss takes is in
+        :func:`spikewright.learn.targets.prepare`.
     rule : str
         A name in :data:`RULES`.
     epochs : int, optional
         Passes over the training samples; enough for 4000 updates if not given.
     batch : int
         Frames per update.
-    optimiser : {"adam", "sgd"}
+    optimiser : {"adam", "sgd", "nesterov", "adagrad", "rmsprop", "rprop"}
+        See :data:`~spikewright.learn.optimisers.OPTIMISERS`.
     learning_rate : float, optional
-        At the start; 0.003 for Adam and 0.1 for SGD if not given.
+        At the start; that of :data:`~spikewright.learn.optimisers.RATES` if not given.
     momentum : float
-        Of SGD, from 0 to below 1; unused by Adam.
-    decay : {"cosine", "none"}
-        Whether the rate falls to zero along a cosine or stays.
-    loss : {"cross-entropy", "mse"}
+        Of "sgd" and "nesterov", from 0 to below 1; unused by the others.
+    decay : {"cosine", "none", "step", "exponential", "linear"}
+        How the rate falls, see :data:`~spikewright.learn.schedules.SCHEDULES`.
+    loss : {"cross-entropy", "mse", "bernoulli", "hinge", "l1"}
+        See :data:`~spikewright.learn.losses.LOSSES`.
     seed : int
-        Seed of the validation split, the batches and the rate coding.
+        Seed of the validation split, the batches, the rate coding, dropout and noise.
     validation : float
         Share of the samples, drawn at random, that is not trained on; 0 for none.
     patience : int, optional
@@ -111,6 +125,11 @@ def fit(
         that had the lowest.
     progress : callable, optional
         See :data:`~spikewright.learn.training.Progress`.
+    optimiser_options, decay_options, loss_options : mapping, optional
+        Keyword arguments of the optimiser, the schedule and the loss, such as
+        ``{"smoothing": 0.1}`` for cross-entropy.
+    l1, l2, max_norm, weight_noise, clip_norm, clip_value
+        See :class:`~spikewright.learn.regularisers.Regularisers`.
 
     Returns
     -------
@@ -122,17 +141,22 @@ def fit(
     Raises
     ------
     DataError
-        If samples or labels do not fit the network, or training diverges.
+        If samples or labels do not fit the network or the loss, or training diverges: the network
+        then keeps its parameters of the last whole epoch.
     ProgramError
         If an option is wrong.
+
+    Warns
+    -----
+    SpikewrightWarning
+        For each kind of layer that has no hardware form.
 
     Notes
     -----
     Set the environment variable ``OPENBLAS_NUM_THREADS=1`` before NumPy is imported: products of
     this size run up to ten times slower where BLAS threads wait for each other on a busy machine.
     """
-    if rule not in RULES:
-        raise ProgramError(f"Rule must be {' or '.join(RULES)}, not {rule!r}")
+    check_name("Rule", rule, RULES)
     samples = network.check_samples(x)
     options = Options(
         epochs=_epochs(len(samples), batch, validation) if epochs is None else epochs,
@@ -145,27 +169,26 @@ def fit(
         seed=seed,
         validation=validation,
         patience=patience,
+        optimiser_options=optimiser_options or {},
+        decay_options=decay_options or {},
+        loss_options=loss_options or {},
+        regularisers=Regularisers(
+            l1=l1,
+            l2=l2,
+            max_norm=max_norm,
+            weight_noise=weight_noise,
+            clip_norm=clip_norm,
+            clip_value=clip_value,
+        ),
     )
-    targets = _targets(network, y, len(samples), loss)
-    return Training(network, RULES[rule](network, loss), samples, targets, options, progress).run()
+    targets = prepare(network, y, len(samples), loss)
+    for sentence in unsupported(network.layers):
+        warnings.warn(sentence, SpikewrightWarning, stacklevel=2)
+    made = RULES[rule](network, loss, **options.loss_options)
+    return Training(network, made, samples, targets, options, progress).run()
 
 
 def _epochs(frames: int, batch: int, validation: float) -> int:
     """Epochs that make :data:`UPDATES` updates; wrong options give any number."""
     trained = math.floor(frames * (1 - validation))
     return math.ceil(UPDATES / max(1, math.ceil(trained / max(1, batch))))
-
-
-def _targets(network: Network, y: Any, length: int, loss: str) -> Array:
-    """Labels as integers, or targets as (frames, n_out) float32; labels become one-hot for mse."""
-    values = np.asarray(y)
-    if loss == "cross-entropy" or values.ndim == 1:
-        classes = network.check_labels(values, length)
-        if loss == "cross-entropy":
-            return classes
-        return np.eye(network.n_out, dtype=np.float32)[classes]
-    if values.shape != (length, network.n_out):
-        raise DataError(f"y must have shape {(length, network.n_out)}, not {values.shape}")
-    if values.dtype.kind not in "iuf" or not np.isfinite(values).all():
-        raise DataError("y must hold finite real numbers")
-    return np.ascontiguousarray(values, np.float32)

@@ -5,12 +5,19 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from spikewright.learn.ops import surrogate_denominator
+from spikewright.learn.ops.spiking import SURROGATES
 from spikewright.learn.tape import Array, Value
 
 
 def lif(
-    current: Value, *, steps: int, leak: float, threshold: float, reset: str, slope: float
+    current: Value,
+    *,
+    steps: int,
+    leak: float,
+    threshold: float,
+    reset: str,
+    slope: float,
+    surrogate: str = "fast-sigmoid",
 ) -> Value:
     """Leaky integrate-and-fire neurons over the steps of a frame.
 
@@ -21,8 +28,8 @@ def lif(
         v[t] = u[t] - threshold * s[t]                        reset "subtract"
         v[t] = u[t] * (1 - s[t])                              reset "zero"
 
-    Backwards, a spike has the fast sigmoid's derivative ``1 / (1 + slope * |u - threshold|)**2``
-    and the reset counts as constant: gradients flow through the leak and the spikes only.
+    Backwards, a spike has a surrogate slope and the reset counts as constant: gradients flow
+    through the leak and the spikes only.
 
     Parameters
     ----------
@@ -37,6 +44,8 @@ def lif(
     reset : {"subtract", "zero"}
     slope : float
         Sharpness of the surrogate, per unit of the voltage.
+    surrogate : str
+        A name in :data:`~spikewright.learn.ops.spiking.SURROGATES`.
 
     Returns
     -------
@@ -48,7 +57,7 @@ def lif(
     trained = spikes.grad is not None
     voltages = np.empty((steps if trained else 1, *frame), current.data.dtype)
     state = np.empty(frame, current.data.dtype)
-    keep = 1 - leak
+    keep, through = 1 - leak, SURROGATES[surrogate]
 
     def forward() -> None:
         state.fill(0)
@@ -70,8 +79,7 @@ def lif(
         if held:
             out.fill(0)
         for t in reversed(range(steps)):
-            surrogate_denominator(voltages[t], threshold, slope, out=du)
-            np.divide(spikes.gradient()[t], du, out=du)
+            through(spikes.gradient()[t], voltages[t], threshold, slope, out=du)
             if reset == "zero":
                 np.multiply(state, voltages[t] < threshold, out=state)
             np.add(du, state, out=du)

@@ -79,6 +79,17 @@ class Tape:
     ----------
     gradients : bool
         Whether parameters are trained; without, only forward values are kept.
+    training : bool
+        Whether operations that differ in training (dropout, batch normalisation) do as then.
+
+    Attributes
+    ----------
+    rng : Generator
+        What random operations draw from, in their order; :meth:`seed` begins it anew.
+    random : bool
+        Whether an operation draws from it.
+    replaying : bool
+        Whether the tape runs on data, and not on what was there when it was recorded.
 
     Examples
     --------
@@ -90,16 +101,28 @@ class Tape:
     array([4., 6.])
     """
 
-    def __init__(self, *, gradients: bool = True):
-        self.gradients = gradients
+    def __init__(self, *, gradients: bool = True, training: bool = False):
+        self.gradients, self.training = gradients, training
+        self.rng, self.random, self.replaying = np.random.default_rng(0), False, False
         self._parameters: dict[int, Value] = {}
         self._values: list[Value] = []
         self._forward: list[Callable[[], None]] = []
         self._backward: list[tuple[Value, Callable[[], None]]] = []
 
+    def seed(self, *key: int) -> None:
+        """Let random operations of the next replay depend on ``key`` alone."""
+        if self.random:
+            self.rng = np.random.default_rng(key)
+
     def constant(self, array: Array) -> Value:
         """Plain data: no gradient is computed for it."""
         return Value(self, np.asarray(array, order="C"), trained=False)
+
+    def variable(self, array: Array) -> Value:
+        """Data like a constant, with a gradient: how the loss depends on the input."""
+        value = Value(self, np.asarray(array, order="C"), trained=self.gradients)
+        self._values.append(value)
+        return value
 
     def parameter(self, array: Array) -> Value:
         """Trained array, shared and not copied; the same array gives the same value again."""
@@ -137,6 +160,7 @@ class Tape:
 
     def replay(self) -> None:
         """Recompute every value from the current data and parameters."""
+        self.replaying = True
         for forward in self._forward:
             forward()
 

@@ -3,7 +3,7 @@
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -11,10 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spikewright.learn.losses import LOSSES
-from spikewright.learn.optimisers import Adam, Optimiser, Sgd
+from spikewright.learn.regularisers import Regularisers
+from spikewright.learn.settings import Options
 from spikewright.learn.tape import Array, Tape
+from spikewright.learn.targets import correct
 from spikewright.network import Network
-from spikewright.sim.errors import DataError, ProgramError
+from spikewright.sim.errors import DataError
 
 History = list[dict[str, float | None]]
 """One entry an epoch; :func:`spikewright.learn.backprop.fit` names the keys."""
@@ -22,14 +24,8 @@ History = list[dict[str, float | None]]
 Progress = Callable[[int, int, History], None]
 """Called after every batch with the batches done, their total and the epochs so far."""
 
-RATES = {"adam": 3e-3, "sgd": 0.1}
-"""Learning rate of each optimiser where none is given."""
-
 UPDATES = 4000
 """Updates that the epochs make at least where their number is not given."""
-
-DECAYS = ("cosine", "none")
-"""How the learning rate falls."""
 
 
 @dataclass(frozen=True)
@@ -44,11 +40,14 @@ class Step:
         Logits, overwritten by the next batch.
     gradients : list of ndarray
         One for each of the network's parameters, overwritten by the next batch.
+    layers : sequence of ndarray
+        Output of each layer, overwritten by the next batch: where a diverging loss is traced to.
     """
 
     loss: float
     outputs: Array
     gradients: list[Array]
+    layers: Sequence[Array] = ()
 
 
 class Rule(Protocol):
@@ -56,67 +55,6 @@ class Rule(Protocol):
 
     def step(self, x: Array, targets: Array, rows: NDArray[np.int64], *, seed: int) -> Step:
         """Evaluate the frames ``rows`` of ``x``; ``seed`` seeds the rate coding."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Options:
-    """Checked options of a training run, see :func:`spikewright.learn.backprop.fit`.
-
-    Raises
-    ------
-    ProgramError
-        If one is wrong.
-    """
-
-    epochs: int
-    batch: int
-    optimiser: str
-    learning_rate: float
-    momentum: float
-    decay: str
-    loss: str
-    seed: int
-    validation: float
-    patience: int | None
-
-    def __post_init__(self) -> None:
-        for name, value, known in (
-            ("Optimiser", self.optimiser, RATES),
-            ("Decay", self.decay, DECAYS),
-            ("Loss", self.loss, LOSSES),
-        ):
-            if value not in known:
-                raise ProgramError(f"{name} must be {' or '.join(known)}, not {value!r}")
-        for name, count, least in (
-            ("Epochs", self.epochs, 1),
-            ("Batch", self.batch, 1),
-            ("Seed", self.seed, 0),
-            ("Patience", 1 if self.patience is None else self.patience, 1),
-        ):
-            if not isinstance(count, int) or count < least:
-                raise ProgramError(f"{name} must be an integer from {least}, not {count!r}")
-        if not 0 < self.learning_rate < math.inf:
-            raise ProgramError(
-                f"Learning rate must be positive and finite, not {self.learning_rate!r}"
-            )
-        if not 0 <= self.validation < 1:
-            raise ProgramError(
-                f"Validation share must be at least 0 and below 1, not {self.validation!r}"
-            )
-        if self.patience is not None and not self.validation:
-            raise ProgramError("Early stopping needs a validation share above 0, not 0")
-
-    def rate(self, done: float) -> float:
-        """Learning rate after the share ``done`` (0 to 1) of all batches."""
-        if self.decay == "none":
-            return self.learning_rate
-        return self.learning_rate * 0.5 * (1 + math.cos(math.pi * done))
-
-    def make_optimiser(self, parameters: list[Array]) -> Optimiser:
-        """Return the optimiser with its state."""
-        if self.optimiser == "sgd":
-            return Sgd(parameters, momentum=self.momentum)
-        return Adam(parameters)
 
 
 class Training:
@@ -151,7 +89,10 @@ class Training:
         self.x, self.targets = x, targets
         self.history: History = []
         self._rng = np.random.default_rng(options.seed)
-        self._optimiser = options.make_optimiser(network.parameters())
+        self._regular = options.regularisers != Regularisers()
+        self._noise = np.random.default_rng([options.seed, 1])
+        self._parameters = network.parameters()
+        self._optimiser = options.make_optimiser(self._parameters)
         held_out = math.ceil(options.validation * len(x))
         if held_out == len(x):
             raise DataError(
@@ -169,26 +110,33 @@ class Training:
         Raises
         ------
         DataError
-            If the loss becomes infinite.
+            If the loss or a parameter becomes infinite or no number; the network keeps the
+            parameters of the last epoch that was whole.
         """
         best, best_epoch, patience = math.inf, 0, self.options.patience
-        parameters = self.network.parameters()
-        kept = [parameter.copy() for parameter in parameters] if patience else []
+        state = self.network.parameters() + self.network.buffers()
+        good = [array.copy() for array in state]
+        kept = [array.copy() for array in state] if patience else []
         for epoch in range(self.options.epochs):
-            # A diverging loss is reported below, in a sentence instead of NumPy's warnings.
-            with np.errstate(over="ignore", invalid="ignore"):
-                entry = self._epoch()
+            # A diverging loss is reported in a sentence instead of NumPy's warnings.
+            with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+                try:
+                    entry = self._epoch()
+                except DataError:
+                    _copy(kept if best < math.inf else good, state)
+                    raise
+            _copy(state, good)
             self.history.append(entry)
             self.network.history.append(entry)
             loss = entry["validation_loss"]
             if patience and loss is not None:
                 if loss < best:
                     best, best_epoch = loss, epoch
-                    _copy(parameters, kept)
+                    _copy(state, kept)
                 elif epoch - best_epoch >= patience:
                     break
         if patience:
-            _copy(kept, parameters)
+            _copy(kept, state)
         return self.history
 
     def _epoch(self) -> dict[str, float | None]:
@@ -196,28 +144,61 @@ class Training:
         started = time.perf_counter()
         options, seed = self.options, int(self._rng.integers(1 << 62))
         order = self._rng.permutation(self._rows)
-        loss, correct = 0.0, 0
+        loss, right = 0.0, 0
         for start in range(0, len(order), options.batch):
             rows = order[start : start + options.batch]
-            step = self.rule.step(self.x, self.targets, rows, seed=seed)
+            step = self._step(rows, seed)
             loss += step.loss * len(rows)
-            correct += _correct(step.outputs, self.targets[rows])
-            self._optimiser.step(step.gradients, options.rate(self._done / self._total))
+            right += correct(step.outputs, self.targets[rows], options.loss) or 0
             self._done += 1
             if self.progress is not None:
                 self.progress(self._done, self._total, self.history)
-        if not math.isfinite(loss):
-            raise DataError(
-                f"Training diverged in epoch {len(self.history) + 1}: lower the learning rate of "
-                f"{options.learning_rate:g} or scale the samples"
-            )
-        classes = self.targets.ndim == 1
+        if not all(np.isfinite(parameter).all() for parameter in self._parameters):
+            raise self._diverged(())
+        classes = correct(step.outputs[:0], self.targets[:0], options.loss) is not None
         entry = {
             "train_loss": loss / len(order),
-            "train_accuracy": correct / len(order) if classes else None,
+            "train_accuracy": right / len(order) if classes else None,
             **self._validate(),
         }
         return {**entry, "seconds": time.perf_counter() - started}
+
+    def _step(self, rows: NDArray[np.int64], seed: int) -> Step:
+        """Evaluate a batch and update the parameters."""
+        options, parameters = self.options, self._parameters
+        kept = options.regularisers.disturb(parameters, self._noise) if self._regular else []
+        try:
+            step = self.rule.step(self.x, self.targets, rows, seed=seed)
+        finally:
+            if kept:
+                _copy(kept, parameters)
+        if not math.isfinite(step.loss):
+            raise self._diverged(step.layers)
+        if self._regular:
+            options.regularisers.gradients(parameters, step.gradients)
+        self._optimiser.step(step.gradients, options.rate(self._done / self._total))
+        if self._regular:
+            options.regularisers.constrain(parameters)
+        return step
+
+    def _diverged(self, outputs: Sequence[Array]) -> DataError:
+        """Say in which layer: the last whose parameters burst, or the first whose output did."""
+        layers = list(enumerate(self.network.layers))
+        began = [
+            (k, layer)
+            for k, layer in reversed(layers)
+            if not all(np.isfinite(array).all() for array in layer.parameters())
+        ]
+        began += [
+            pair
+            for pair, output in zip(layers, outputs, strict=False)
+            if not np.isfinite(output).all()
+        ]
+        place = f"layer {began[0][0]}, {began[0][1]!r}" if began else "the loss"
+        return DataError(
+            f"Training diverged in epoch {len(self.history) + 1}, beginning in {place}: lower the "
+            f"learning rate of {self.options.learning_rate:g} or scale the samples"
+        )
 
     def _validate(self) -> dict[str, float | None]:
         if self._check is None:
@@ -225,18 +206,13 @@ class Training:
         x, targets = self._check
         outputs = self.network.forward(x)
         tape = Tape(gradients=False)
-        loss = LOSSES[self.options.loss](tape.constant(outputs), tape.constant(targets))
-        accuracy = _correct(outputs, targets) / len(x) if targets.ndim == 1 else None
+        made = tape.constant(outputs), tape.constant(targets)
+        loss = LOSSES[self.options.loss](*made, **self.options.loss_options)
+        right = correct(outputs, targets, self.options.loss)
+        accuracy = None if right is None else right / len(x)
         return {"validation_loss": float(loss.data), "validation_accuracy": accuracy}
 
 
-def _correct(outputs: Array, targets: Array) -> int:
-    """Count right classes; 0 for targets that are no classes."""
-    if targets.ndim != 1:
-        return 0
-    return int(np.count_nonzero(outputs.argmax(axis=1) == targets))
-
-
-def _copy(sources: list[Array], destinations: list[Array]) -> None:
+def _copy(sources: Sequence[Array], destinations: Sequence[Array]) -> None:
     for source, destination in zip(sources, destinations, strict=True):
         np.copyto(destination, source)

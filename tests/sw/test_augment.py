@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from spikewright import augment as module
-from spikewright.augment import augment
+from spikewright.augment import augment, transformed
 from spikewright.sim.errors import DataError
 
 
@@ -58,3 +58,54 @@ def test_other_sizes_are_refused():
     x, y = pictures()
     with pytest.raises(DataError, match=r"^x must have 49 pixels a picture, not 64$"):
         augment(x, y, side=7, copies=1, seed=0)
+
+
+def test_the_demo_s_copies_stay_what_they_were():
+    """The demo's figures stand on them."""
+    x, y = pictures(n=20)
+    more, _ = augment(x, y, side=8, copies=2, seed=7)
+    given, _ = augment(x, y, side=8, copies=2, seed=7, turn=0.15, scale=0.1, shift=0.3, noise=0.1)
+    np.testing.assert_array_equal(more, given)
+
+
+@pytest.mark.parametrize("quarters", [1, 2, 3])
+def test_quarter_turns_are_exact(quarters):
+    x, _ = pictures(side=7)
+    square = x.reshape(-1, 7, 7)
+    turned = transformed(square, angle=quarters * np.pi / 2)
+    # Clockwise: rot90 turns the other way.
+    np.testing.assert_allclose(turned, np.rot90(square, -quarters, axes=(1, 2)), atol=1e-6)
+
+
+def test_whole_shifts_are_exact_and_each_picture_has_its_own():
+    x, _ = pictures(n=2)
+    square = x.reshape(-1, 8, 8)
+    moved = transformed(square, shift=[[2.0, 0.0], [0.0, -1.0]])
+    np.testing.assert_allclose(moved[0, :6], square[0, 2:], atol=1e-6)
+    assert not moved[0, 6:].any()
+    np.testing.assert_allclose(moved[1, :, 1:], square[1, :, :-1], atol=1e-6)
+    assert not moved[1, :, 0].any()
+
+
+def test_half_shifts_are_the_mean_of_neighbours():
+    ramp = np.tile(np.arange(8.0, dtype=np.float32), (1, 8, 1))
+    moved = transformed(ramp, shift=(0.0, 0.5))
+    np.testing.assert_allclose(moved[0, :, :7], ramp[0, :, :7] + 0.5)
+
+
+def test_a_picture_twice_as_small_keeps_its_middle():
+    x = np.zeros((1, 5, 5), np.float32)
+    x[0, 2, 2] = x[0, 0, 0] = 1
+    smaller = transformed(x, grow=2.0)
+    assert smaller[0, 2, 2] == 1
+    assert smaller[0, 1, 1] == 1
+    assert smaller.sum() == 2
+
+
+@pytest.mark.parametrize(("name", "value"), [("turn", -0.1), ("shift", np.inf), ("noise", -1)])
+def test_limits_are_checked(name, value):
+    x, y = pictures()
+    with pytest.raises(
+        DataError, match=rf"^Largest {name} must be at least 0 and finite, not {value}$"
+    ):
+        augment(x, y, side=8, copies=1, seed=0, **{name: value})

@@ -10,7 +10,22 @@ import pytest
 
 from spikewright.data import rate_encode
 from spikewright.learn.backprop import fit
-from spikewright.learn.layers import Dense, Leaky, Lif, Relu
+from spikewright.learn.layers import (
+    Alif,
+    BatchNorm,
+    Conv2d,
+    Dense,
+    Dropout,
+    Flatten,
+    Gru,
+    Leaky,
+    LeakyRelu,
+    Lif,
+    Lstm,
+    Maxout,
+    RecurrentLif,
+    Relu,
+)
 from spikewright.network import CHUNK, Network
 from spikewright.sim.errors import DataError, FileError, FormatError, ProgramError
 
@@ -120,8 +135,13 @@ def test_spec_builds_the_layers() -> None:
         Network.from_spec("6-5-3", seed=4),
         Network.from_spec("6-5-3", neuron="lif", encoding="rate", dt=2e-3, steps=9, tau=0.01),
         Network.from_spec("6-5-3", neuron="lif", readout="count", reset="zero", threshold=0.3),
+        Network([Dense(6, 5), BatchNorm(5), Relu(), Dropout(0.2), Dense(5, 3)]),
+        Network([Conv2d(1, 4, 2), LeakyRelu(), Flatten(), Maxout(8, 3)], shape=(1, 2, 3)),
+        Network([Gru(1, 5, sequence=True), Lstm(5, 3)], shape=(6, 1)),
+        Network([Dense(6, 5), RecurrentLif(5), Dense(5, 3), Alif(3)], readout="count"),
     ],
 )
+@pytest.mark.filterwarnings("ignore::spikewright.sim.errors.SpikewrightWarning")
 def test_file_keeps_everything(network: Network, tmp_path: Path) -> None:
     fit(network, X, np.arange(len(X)) % 3, epochs=1, validation=0.0)
     network.save(tmp_path / "net")
@@ -131,6 +151,18 @@ def test_file_keeps_everything(network: Network, tmp_path: Path) -> None:
     assert again.history == network.history
     assert len(again.history) == 1
     assert [path.name for path in tmp_path.iterdir()] == ["net"]
+
+
+def test_files_of_before_there_were_shapes_are_read(tmp_path: Path) -> None:
+    path, network = tmp_path / "net.npz", Network.from_spec("6-5-3", seed=4)
+    network.save(path)
+    with np.load(path) as archive:
+        arrays = dict(archive)
+    text = str(arrays["structure"])
+    assert '"shape": [6]' in text
+    arrays["structure"] = np.array(text.replace(', "shape": [6]', ""))
+    np.savez(path, **arrays)
+    np.testing.assert_array_equal(Network.load(path).forward(X), network.forward(X))
 
 
 def test_failed_save_keeps_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -234,33 +266,50 @@ def _saved(path: Path) -> Path:
         (
             lambda: Network([Dense(4, 3), Relu(), Dense(2, 1)]),
             FormatError,
-            "Layer 2, Dense(2, 1), must take 3 inputs, not 2",
+            "Layer 2 cannot follow: Dense(2, 1) takes 2 values, not 3",
         ),
         (
             lambda: Network([]),
             ProgramError,
-            "Layers must alternate Dense and Relu, begin and end with Dense, not be empty",
+            "Network must have at least one layer, and it is empty",
         ),
         (
-            lambda: Network([Dense(4, 3), Relu()]),
+            lambda: Network([Relu()]),
+            FormatError,
+            (
+                "Shape of the samples must be given to a network that begins with Relu(), such as "
+                "shape=(1, 28, 28)"
+            ),
+        ),
+        (
+            lambda: Network([Flatten(), Dense(4, 3)], shape=(1, 0, 4)),
+            FormatError,
+            "Shape of the samples must hold positive integers, not (1, 0, 4)",
+        ),
+        (
+            lambda: Network([Conv2d(1, 2, 3)], shape=(1, 5, 5)),
+            FormatError,
+            "Network must end in values, not in images of (2, 3, 3)",
+        ),
+        (
+            lambda: Network([Gru(2, 2, sequence=True)], shape=(5, 2)),
+            FormatError,
+            "Network must end in values, not in sequences of (5, 2)",
+        ),
+        (
+            lambda: Network([Dense(4, 3)], initialiser="zero"),
             ProgramError,
-            "Layers must alternate Dense and Relu, begin and end with Dense, not Dense, Relu",
+            "Initialiser must be he, glorot, uniform or coherent, not 'zero'",
         ),
         (
             lambda: Network([Dense(4, 3), Lif(3)]),
             ProgramError,
-            (
-                'Layers must alternate Dense and Lif and end in Leaky (readout="membrane"), '
-                "not Dense, Lif"
-            ),
+            'Layers must end in Leaky (readout="membrane"), not Dense, Lif',
         ),
         (
             lambda: Network([Dense(4, 3), Leaky(3)], readout="count"),
             ProgramError,
-            (
-                'Layers must alternate Dense and Lif and end in Lif (readout="count"), '
-                "not Dense, Leaky"
-            ),
+            ('Layers must end in Lif, Alif or RecurrentLif (readout="count"), not Dense, Leaky'),
         ),
         (
             lambda: Network([Dense(4, 3)], readout="first"),

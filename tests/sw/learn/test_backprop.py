@@ -63,6 +63,8 @@ def test_history_and_progress_tell_every_epoch() -> None:
         {"train_loss", "train_accuracy", "validation_loss", "validation_accuracy", "seconds"}
     ] * 2
     assert history[1]["train_loss"] < history[0]["train_loss"]
+    assert all(0 < entry["seconds"] < 60 for entry in history)
+    assert all(0 < entry["validation_accuracy"] <= 1 for entry in history)
     more = fit(network, X, Y, epochs=1, validation=0.0)
     assert network.history == history + more
     assert more[0]["validation_loss"] is more[0]["validation_accuracy"] is None
@@ -128,9 +130,12 @@ def test_defaults_learn_the_digits() -> None:
     ("options", "sentence"),
     [
         ({"rule": "magic"}, "Rule must be backprop, not 'magic'"),
-        ({"optimiser": "lbfgs"}, "Optimiser must be adam or sgd, not 'lbfgs'"),
-        ({"loss": "hinge"}, "Loss must be cross-entropy or mse, not 'hinge'"),
-        ({"decay": "step"}, "Decay must be cosine or none, not 'step'"),
+        (
+            {"optimiser": "lbfgs"},
+            "Optimiser must be adam, sgd, nesterov, adagrad, rmsprop or rprop, not 'lbfgs'",
+        ),
+        ({"loss": "nll"}, "Loss must be cross-entropy, mse, bernoulli, hinge or l1, not 'nll'"),
+        ({"decay": "slow"}, "Decay must be cosine, none, step, exponential or linear, not 'slow'"),
         ({"epochs": 0}, "Epochs must be an integer from 1, not 0"),
         ({"batch": 2.5}, "Batch must be an integer from 1, not 2.5"),
         ({"seed": -1}, "Seed must be an integer from 0, not -1"),
@@ -168,7 +173,10 @@ def test_options_are_checked(options: dict[str, Any], sentence: str) -> None:
             X,
             Y,
             {"optimiser": "sgd", "learning_rate": 1e38},
-            "Training diverged in epoch 1: lower the learning rate of 1e+38 or scale the samples",
+            (
+                "Training diverged in epoch 1, beginning in layer 2, Dense(8, 3): "
+                "lower the learning rate of 1e+38 or scale the samples"
+            ),
         ),
     ],
 )

@@ -61,6 +61,17 @@ def test_gradient_of_an_unused_parameter_is_zero() -> None:
     np.testing.assert_array_equal(unused.gradient(), [0, 0])
 
 
+def test_a_variable_has_a_gradient_where_there_are_any() -> None:
+    for gradients in (True, False):
+        tape = Tape(gradients=gradients)
+        x = tape.variable(np.array([3.0]))
+        loss = ops.total(ops.mul(x, x))
+        if gradients:
+            tape.backward(loss)
+            assert x.gradient()[0] == 6
+        assert (x.grad is not None) == gradients
+
+
 def test_one_array_is_one_parameter() -> None:
     tape, array = Tape(), np.ones(2)
     assert tape.parameter(array) is tape.parameter(array)

@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Activations: functions of each value by itself."""
+
+import math
+from dataclasses import dataclass
+
+from spikewright.learn import ops
+from spikewright.learn.layers.layer import Plain
+from spikewright.learn.tape import Value
+from spikewright.sim.errors import ProgramError
+
+
+@dataclass(frozen=True)
+class Relu(Plain):
+    """Rectifier ``y = max(x, 0)``, for any number of values."""
+
+    def record(self, x: Value, *, dt: float, steps: int) -> Value:
+        """Record ``y = max(x, 0)``."""
+        return ops.relu(x)
+
+
+@dataclass(frozen=True)
+class LeakyRelu(Plain):
+    """Leaky rectifier ``y = max(x, 0) + slope * min(x, 0)``.
+
+    Parameters
+    ----------
+    slope : float
+        From -1 (magnitude) to below 1; a power of two is a shift in hardware.
+
+    Raises
+    ------
+    ProgramError
+        If the slope is out of range.
+    """
+
+    slope: float = 0.125
+
+    def __post_init__(self) -> None:
+        if not -1 <= self.slope < 1:
+            raise ProgramError(f"Slope must be at least -1 and below 1, not {self.slope!r}")
+
+    def record(self, x: Value, *, dt: float, steps: int) -> Value:
+        """Record ``y = max(x, 0) + slope * min(x, 0)``."""
+        return ops.leaky_relu(x, self.slope)
+
+
+@dataclass(frozen=True)
+class HardTanh(Plain):
+    """Hard limiter ``y = max(-limit, min(limit, x))``.
+
+    Parameters
+    ----------
+    limit : float
+
+    Raises
+    ------
+    ProgramError
+        If the limit is not positive and finite.
+    """
+
+    limit: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not 0 < self.limit < math.inf:
+            raise ProgramError(f"Limit must be positive and finite, not {self.limit!r}")
+
+    def record(self, x: Value, *, dt: float, steps: int) -> Value:
+        """Record ``y = max(-limit, min(limit, x))``."""
+        return ops.clip(x, -self.limit, self.limit)
+
+
+@dataclass(frozen=True)
+class Sigmoid(Plain):
+    """Logistic function ``y = 1 / (1 + e^-x)``."""
+
+    def record(self, x: Value, *, dt: float, steps: int) -> Value:
+        """Record ``y = 1 / (1 + e^-x)``."""
+        return ops.sigmoid(x)
+
+
+@dataclass(frozen=True)
+class Tanh(Plain):
+    """Hyperbolic tangent ``y = tanh x``."""
+
+    def record(self, x: Value, *, dt: float, steps: int) -> Value:
+        """Record ``y = tanh x``."""
+        return ops.tanh(x)
