@@ -34,6 +34,7 @@ from spikewright.learn.layers import (
     Relu,
     Rnn,
     Sigmoid,
+    SignedRelu,
     Tanh,
 )
 from spikewright.network import Network
@@ -72,6 +73,7 @@ __all__ = [
     "Relu",
     "Rnn",
     "Sigmoid",
+    "SignedRelu",
     "SpikewrightError",
     "Tanh",
     "compare",

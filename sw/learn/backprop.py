@@ -4,12 +4,14 @@
 import math
 import warnings
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from spikewright.learn.hardware import unsupported
+from spikewright.learn.kickback import Kickback, broadcast, feedback, frozen
 from spikewright.learn.losses import LOSSES
 from spikewright.learn.optimisers import RATES
 from spikewright.learn.options import check_name
@@ -59,7 +61,13 @@ class Backprop:
         return run, wanted, loss, [run.tape.parameter(p).gradient() for p in parameters]
 
 
-RULES: dict[str, Callable[..., Rule]] = {"backprop": Backprop}
+RULES: dict[str, Callable[..., Rule]] = {
+    "backprop": Backprop,
+    "kickback": Kickback,
+    "broadcast": partial(Kickback, paths=broadcast),
+    "frozen": partial(Kickback, paths=frozen),
+    "feedback": lambda network, loss: Kickback(network, loss, paths=feedback(network.seed)),
+}
 """Learning rules by the name :func:`fit` takes: from a network, a loss and the loss's options."""
 
 
@@ -100,8 +108,8 @@ def fit(
     y : array_like
         Class labels (frames,), or targets (frames, n_out): what a loss takes is in
         :func:`spikewright.learn.targets.prepare`.
-    rule : str
-        A name in :data:`RULES`.
+    rule : {"backprop", "kickback", "broadcast", "frozen", "feedback"}
+        See :class:`~spikewright.learn.kickback.Kickback`; the last three are its baselines.
     epochs : int, optional
         Passes over the training samples; enough for 4000 updates if not given.
     batch : int
@@ -136,7 +144,7 @@ def fit(
     list of dict
         train_loss, train_accuracy, validation_loss, validation_accuracy and seconds of every
         epoch; accuracies are shares, None for targets that are no classes, and validation is None
-        without one. Also appended to ``network.history``.
+        without one. Kickback adds the coherence. Also appended to ``network.history``.
 
     Raises
     ------

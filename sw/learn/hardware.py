@@ -12,6 +12,9 @@ PLAIN = ("Dense", "Relu", "Leaky", "Lif")
 FOLDED = ("Dropout", "BatchNorm")
 """Layers that :func:`spikewright.learn.folding.fold` takes away."""
 
+MOVED = ("SignedRelu",)
+"""Layers that :func:`spikewright.learn.kickback.unsigned` takes away, on request."""
+
 NEAREST = {
     "LeakyRelu": "Relu",
     "HardTanh": "Relu",
@@ -36,7 +39,7 @@ def unsupported(layers: Sequence[Layer]) -> Iterator[str]:
     seen: set[str] = set()
     for position, layer in enumerate(layers):
         kind = type(layer).__name__
-        if kind not in (*PLAIN, *FOLDED) and kind not in seen:
+        if kind not in (*PLAIN, *FOLDED, *MOVED) and kind not in seen:
             seen.add(kind)
             nearest = NEAREST.get(kind, "Dense, Relu, Lif or Leaky")
             yield (
@@ -64,6 +67,11 @@ def check_hardware(layers: Sequence[Layer], *, spiking: bool, readout: str) -> N
     for sentence in unsupported(layers):
         raise ProgramError(sentence.replace(" and quantize refuses it", ""))
     kinds = [type(layer).__name__ for layer in layers]
+    if set(MOVED) & set(kinds):
+        raise ProgramError(
+            "Signs of SignedRelu must be in the weights after it to have a hardware form: "
+            "quantize spikewright.learn.kickback.unsigned(network)"
+        )
     if spiking:
         final = "Leaky" if readout == "membrane" else "Lif"
         expected = ["Dense", "Lif"] * (len(kinds) // 2 - 1) + ["Dense", final]

@@ -3,8 +3,8 @@
 
 import math
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
@@ -42,12 +42,15 @@ class Step:
         One for each of the network's parameters, overwritten by the next batch.
     layers : sequence of ndarray
         Output of each layer, overwritten by the next batch: where a diverging loss is traced to.
+    notes : mapping of str to float
+        What the rule has to tell of the batch; the history holds each one's mean.
     """
 
     loss: float
     outputs: Array
     gradients: list[Array]
     layers: Sequence[Array] = ()
+    notes: Mapping[str, float] = field(default_factory=dict)
 
 
 class Rule(Protocol):
@@ -145,10 +148,13 @@ class Training:
         options, seed = self.options, int(self._rng.integers(1 << 62))
         order = self._rng.permutation(self._rows)
         loss, right = 0.0, 0
+        notes: dict[str, float] = {}
         for start in range(0, len(order), options.batch):
             rows = order[start : start + options.batch]
             step = self._step(rows, seed)
             loss += step.loss * len(rows)
+            for name, value in step.notes.items():
+                notes[name] = notes.get(name, 0.0) + value * len(rows) / len(order)
             right += correct(step.outputs, self.targets[rows], options.loss) or 0
             self._done += 1
             if self.progress is not None:
@@ -160,6 +166,7 @@ class Training:
             "train_loss": loss / len(order),
             "train_accuracy": right / len(order) if classes else None,
             **self._validate(),
+            **notes,
         }
         return {**entry, "seconds": time.perf_counter() - started}
 

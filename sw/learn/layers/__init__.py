@@ -1,7 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Layers of a network: what each computes, and how it records itself on a tape."""
 
-from spikewright.learn.layers.activations import HardTanh, LeakyRelu, Relu, Sigmoid, Tanh
+from spikewright.learn.layers.activations import (
+    HardTanh,
+    LeakyRelu,
+    Relu,
+    Sigmoid,
+    SignedRelu,
+    Tanh,
+)
 from spikewright.learn.layers.dense import Dense, Maxout
 from spikewright.learn.layers.images import AvgPool2d, Conv2d, Flatten, MaxPool2d
 from spikewright.learn.layers.layer import Layer, Plain, Shape, Weighted
@@ -19,6 +26,7 @@ LAYERS: dict[str, type] = {
         AvgPool2d,
         Flatten,
         Relu,
+        SignedRelu,
         LeakyRelu,
         HardTanh,
         Sigmoid,
@@ -61,6 +69,7 @@ __all__ = [
     "Rnn",
     "Shape",
     "Sigmoid",
+    "SignedRelu",
     "Tanh",
     "Weighted",
     "pad",

@@ -2,10 +2,13 @@
 """Activations: functions of each value by itself."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from spikewright.learn import ops
-from spikewright.learn.layers.layer import Plain
+from spikewright.learn.layers.layer import Plain, Shape, check_size, vector
 from spikewright.learn.tape import Value
 from spikewright.sim.errors import ProgramError
 
@@ -17,6 +20,64 @@ class Relu(Plain):
     def record(self, x: Value, *, dt: float, steps: int) -> Value:
         """Record ``y = max(x, 0)``."""
         return ops.relu(x)
+
+
+@dataclass(frozen=True)
+class SignedRelu(Plain):
+    """Signed rectifier ``y = rho max(x, 0)``: a node's output has the node's own sign.
+
+    The nodes of Kickback (Balduzzi, Vanchinathan and Buhmann, 2015).
+
+    Parameters
+    ----------
+    signs : sequence of int
+        Sign ``rho`` of each node, +1 or -1.
+
+    Raises
+    ------
+    ProgramError
+        If there are none, or others.
+    """
+
+    signs: Sequence[int]
+
+    def __post_init__(self) -> None:
+        signs = tuple(self.signs)
+        if not signs or any(sign not in (1, -1) for sign in signs):
+            raise ProgramError("Signs must be 1 or -1, one for each node")
+        object.__setattr__(self, "signs", signs)
+
+    @classmethod
+    def alternating(cls, size: int) -> "SignedRelu":
+        """As many positive as negative nodes, or one more.
+
+        Raises
+        ------
+        FormatError
+            If the size is not a positive integer.
+        """
+        check_size("SignedRelu size", size)
+        return cls([1 - 2 * (k % 2) for k in range(size)])
+
+    @property
+    def n_in(self) -> int:
+        """Number of nodes."""
+        return len(self.signs)
+
+    @property
+    def n_out(self) -> int:
+        """Number of nodes."""
+        return len(self.signs)
+
+    def out_shape(self, shape: Shape) -> Shape:
+        return vector(self, shape, len(self.signs))
+
+    def record(self, x: Value, *, dt: float, steps: int) -> Value:
+        """Record ``y = rho max(x, 0)``."""
+        return ops.mul(ops.relu(x), x.tape.constant(np.array(self.signs, x.data.dtype)))
+
+    def __repr__(self) -> str:
+        return f"SignedRelu of {len(self.signs)} nodes"
 
 
 @dataclass(frozen=True)

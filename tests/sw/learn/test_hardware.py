@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from spikewright.learn.backprop import fit
-from spikewright.learn.hardware import FOLDED, NEAREST, PLAIN
+from spikewright.learn.hardware import FOLDED, MOVED, NEAREST, PLAIN
 from spikewright.learn.layers import (
     LAYERS,
     Alif,
@@ -28,7 +28,7 @@ Y = X[:, :3].argmax(1)
 
 
 def test_every_layer_has_a_form_or_an_alternative() -> None:
-    assert {*PLAIN, *FOLDED, *NEAREST} == set(LAYERS)
+    assert {*PLAIN, *FOLDED, *MOVED, *NEAREST} == set(LAYERS)
     for alternative in NEAREST.values():
         assert alternative.split()[0] in PLAIN
 

@@ -30,6 +30,7 @@ from spikewright.learn.layers import (
     Relu,
     Rnn,
     Sigmoid,
+    SignedRelu,
     Tanh,
 )
 from spikewright.learn.tape import Tape, Value
@@ -43,6 +44,7 @@ EVERY: list[Layer] = [
     AvgPool2d((2, 3), stride=1),
     Flatten(),
     Relu(),
+    SignedRelu([1, -1, -1]),
     LeakyRelu(0.25),
     HardTanh(2.0),
     Sigmoid(),
