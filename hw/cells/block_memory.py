@@ -3,6 +3,7 @@
 
 from collections.abc import Callable
 from functools import partial
+from importlib.resources import files
 
 from amaranth import Array, C, Cat, ClockSignal, Const, Instance, Module, Signal, Value
 from amaranth.build import Platform
@@ -29,28 +30,7 @@ def blocks(width: int, depth: int) -> int:
     return block_rams(width, depth)
 
 
-STORE = """
-module spikewright_store #(
-  parameter WIDTH = 1,
-  parameter DEPTH = 1,
-  parameter ADDRESS_BITS = 1
-) (
-  input clk,
-  input write,
-  input [ADDRESS_BITS-1:0] write_address,
-  input [WIDTH-1:0] write_data,
-  input [ADDRESS_BITS-1:0] read_address,
-  output reg [WIDTH-1:0] read_data
-);
-  reg [WIDTH-1:0] words [0:DEPTH-1];
-  reg [WIDTH-1:0] word;
-  always @(posedge clk) begin
-    if (write) words[write_address] <= write_data;
-    word <= words[read_address];
-    read_data <= word;
-  end
-endmodule
-"""
+STORE = files("spikewright.hw.cells").joinpath("store.v").read_text()
 """A plain memory as a Verilog module; Amaranth's own would have a line for each of its words."""
 
 

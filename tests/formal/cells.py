@@ -2,6 +2,7 @@
 """Proofs that what is written for a part's family computes what the plain description does."""
 
 from contextlib import ExitStack
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -14,7 +15,7 @@ from formal.bench import Bench
 from formal.sby import Proof
 from spikewright.hw.cells.accumulator import Accumulator
 from spikewright.hw.cells.block_memory import BlockMemory
-from spikewright.hw.cells.family import ECP5, ICE40, XC7, Family
+from spikewright.hw.cells.family import ECP5, ICE40, XC7, Family, Text
 from spikewright.hw.cells.multiplier import Multiplier
 from spikewright.hw.cells.rom import Rom
 
@@ -30,10 +31,10 @@ class Pair(wiring.Component):
     Parameters
     ----------
     plain, cells : wiring.Component
-    family : Family
+    family : Family or Text
     """
 
-    def __init__(self, plain: wiring.Component, cells: wiring.Component, family: Family):
+    def __init__(self, plain: wiring.Component, cells: wiring.Component, family: Family | Text):
         self.plain, self.cells, self.family = plain, cells, family
         members: dict[str, wiring.Member] = {}
         for name, member in plain.signature.members.items():
@@ -112,7 +113,7 @@ def rom(count: int, width: int, ports: int) -> Bench:
     return bench
 
 
-def block_memory(family: Family, width: int, depth: int, **options: Any) -> Bench:
+def block_memory(family: Family | Text, width: int, depth: int, **options: Any) -> Bench:
     """A memory of blocks of few words.
 
     Parameters
@@ -212,6 +213,18 @@ def _memory(family: Family, width: int, depth: int, **options: Any) -> Proof:
     )
 
 
+def _store(width: int, depth: int) -> Proof:
+    """The module of Verilog's text, from the very file that is written out."""
+    return Proof(
+        "BlockMemory",
+        f"as Verilog's module, {depth} words of {width} bits",
+        lambda: block_memory(Text(), width, depth),
+        bound=10,
+        reach=8,
+        models=(Path(str(files("spikewright.hw.cells") / "store.v")),),
+    )
+
+
 PROOFS = [
     _multiplier(ECP5, signed(6), signed(5), quick=True),
     _multiplier(ECP5, unsigned(5), signed(6)),
@@ -248,4 +261,6 @@ PROOFS = [
     _memory(ICE40, 16, 4, one_address=True),
     _memory(ICE40, 20, 3, one_address=True),
     _memory(XC7, 5, 11),
+    _store(5, 7),
+    _store(3, 8),
 ]
