@@ -67,6 +67,7 @@ def without_buffers(self: Datapath, m: Any, reference: str, source: Any, *rest: 
     return [getattr(fork, f"o{k}") for k in range(branches_)]
 
 
+@pytest.mark.slow
 def test_without_them_it_stops() -> None:
     (proof,) = [proof for proof in PROOFS if proof.shape == "fork and join"]
     # The buffers at the entry take words for some time, though nothing goes on.
