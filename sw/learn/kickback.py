@@ -143,13 +143,13 @@ class Kickback:
     """
 
     def __init__(self, network: Network, loss: str, *, paths: Paths = kicked_back):
-        if loss not in ERRORS:
-            raise ProgramError(f"Kickback needs the loss {' or '.join(ERRORS)}, not {loss!r}")
         if network.n_out != 1:
             raise ProgramError(
                 f"Kickback has one global error and so needs one output, not {network.n_out}: "
                 'train a network for each class against the rest, or use rule="backprop"'
             )
+        if loss not in ERRORS:
+            raise ProgramError(f"Kickback needs the loss {' or '.join(ERRORS)}, not {loss!r}")
         dense, rectifiers = network.layers[::2], network.layers[1::2]
         if (
             len(network.layers) % 2 == 0

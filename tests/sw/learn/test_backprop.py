@@ -129,7 +129,10 @@ def test_defaults_learn_the_digits() -> None:
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
-        ({"rule": "magic"}, "Rule must be backprop, not 'magic'"),
+        (
+            {"rule": "magic"},
+            "Rule must be backprop, kickback, broadcast, frozen or feedback, not 'magic'",
+        ),
         (
             {"optimiser": "lbfgs"},
             "Optimiser must be adam, sgd, nesterov, adagrad, rmsprop or rprop, not 'lbfgs'",
