@@ -106,7 +106,7 @@ class Datapath(wiring.Component):
     def elaborate(self, platform: Platform | None) -> Module:
         """Generate the gateware."""
         m = Module()
-        paths = {"": self._path(m, "inputs", 0)}
+        paths = {"": self._path(m, "entry", 0)}
         sources = self._inputs(paths[""])
         components: dict[str, PrimitiveComponent] = {}
         frames = Signal(FRAME_COUNT_BITS)
@@ -120,7 +120,7 @@ class Datapath(wiring.Component):
             )
             m.submodules[f"node_{node.name}"] = ResetInserter(self.resets[k])(component)
             components[node.name] = component
-            paths[node.name] = self._path(m, node.name, k)
+            paths[node.name] = self._path(m, f"path_{node.name}", k)
             for port in node.primitive.ports().outputs:
                 sources[f"{node.name}.{port}"] = component.output(port)
             if isinstance(component, Delay):
@@ -135,7 +135,7 @@ class Datapath(wiring.Component):
     def _path(self, m: Module, name: str, part: int) -> Module:
         """A module for what lies between nodes, reset with the node before."""
         path = Module()
-        m.submodules[f"path_{name}"] = ResetInserter(self.resets[part])(path)
+        m.submodules[name] = ResetInserter(self.resets[part])(path)
         return path
 
     def _inputs(self, m: Module) -> dict[str, stream.Interface]:
@@ -167,7 +167,7 @@ class Datapath(wiring.Component):
             ports.append((port, program.rates[reference.partition(".")[0]]))
         packer = Packer(ports, streaming=program.steps is None)
         m.submodules.packer = ResetInserter(self.resets[-1])(packer)
-        path = self._path(m, "outputs", -1)
+        path = self._path(m, "exit", -1)
         path.submodules.buffer = buffer = Buffer(word_layout, depth=1)
         wiring.connect(path, packer.o, buffer.i)
         wiring.connect(path, buffer.o, wiring.flipped(self.o))
