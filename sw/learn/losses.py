@@ -146,16 +146,9 @@ def mean_squared_error(outputs: Value, targets: Value) -> Value:
     FormatError
         If the shapes differ.
     """
-
-    def forward(scratch: Array) -> float:
-        np.subtract(outputs.data, targets.data, out=scratch)
-        return float(np.mean(np.square(scratch)))
-
-    def derivative(scratch: Array) -> None:
-        np.subtract(outputs.data, targets.data, out=scratch)
-        np.multiply(scratch, 2, out=scratch)
-
-    return _mean(outputs, targets, forward, derivative)
+    return _mean_of_differences(
+        outputs, targets, np.square, lambda scratch: np.multiply(scratch, 2, out=scratch)
+    )
 
 
 def mean_absolute_error(outputs: Value, targets: Value) -> Value:
@@ -170,14 +163,26 @@ def mean_absolute_error(outputs: Value, targets: Value) -> Value:
     FormatError
         If the shapes differ.
     """
+    return _mean_of_differences(
+        outputs, targets, np.abs, lambda scratch: np.sign(scratch, out=scratch)
+    )
+
+
+def _mean_of_differences(
+    outputs: Value,
+    targets: Value,
+    measure: Callable[[Array], Array],
+    slope: Callable[[Array], object],
+) -> Value:
+    """Mean of a measure of ``output - target``, whose ``slope`` is written in place."""
 
     def forward(scratch: Array) -> float:
         np.subtract(outputs.data, targets.data, out=scratch)
-        return float(np.mean(np.abs(scratch)))
+        return float(np.mean(measure(scratch)))
 
     def derivative(scratch: Array) -> None:
         np.subtract(outputs.data, targets.data, out=scratch)
-        np.sign(scratch, out=scratch)
+        slope(scratch)
 
     return _mean(outputs, targets, forward, derivative)
 

@@ -24,8 +24,7 @@ def max_pool2d(x: Value, *, window: Pair, stride: Pair) -> Value:
     FormatError
         If the window is larger than the image.
     """
-    places = positions((x.data.shape[-2], x.data.shape[-1]), window, stride)
-    y = x.tape.output((*x.data.shape[:-2], *places), x.data.dtype, x)
+    y, places = _pooled(x, window, stride)
     mine, taken = np.empty(y.data.shape, np.bool_), np.empty(y.data.shape, np.bool_)
     share = np.empty_like(y.data)
 
@@ -69,8 +68,7 @@ def avg_pool2d(x: Value, *, window: Pair, stride: Pair) -> Value:
     FormatError
         If the window is larger than the image.
     """
-    places = positions((x.data.shape[-2], x.data.shape[-1]), window, stride)
-    y = x.tape.output((*x.data.shape[:-2], *places), x.data.dtype, x)
+    y, places = _pooled(x, window, stride)
     weight, share = 1 / (window[0] * window[1]), np.empty_like(y.data)
 
     def forward() -> None:
@@ -86,3 +84,9 @@ def avg_pool2d(x: Value, *, window: Pair, stride: Pair) -> Value:
             np.add(target, share, out=target)
 
     return x.tape.record(y, forward, lambda: x.receive(write))
+
+
+def _pooled(x: Value, window: Pair, stride: Pair) -> tuple[Value, Pair]:
+    """Value for an element for each place of the window, and how many there are."""
+    places = positions((x.data.shape[-2], x.data.shape[-1]), window, stride)
+    return x.tape.output((*x.data.shape[:-2], *places), x.data.dtype, x), places
