@@ -18,7 +18,7 @@ from spikewright.hw.glue.streams import beats_of, dense_layout
 from spikewright.hw.parameters import ParameterHost, ParameterHostInterface, ParameterVector
 from spikewright.hw.product.mac_row import MacRow
 from spikewright.hw.product.products import NARROW, packing
-from spikewright.hw.product.replay import Replay, ReplayRing, entry_layout
+from spikewright.hw.product.replay import Player, Replay, ReplayRing, entry_layout
 from spikewright.hw.product.weight_port import WeightPort
 from spikewright.sim.errors import FormatError
 from spikewright.sim.matvec import MatVec as Primitive
@@ -141,7 +141,7 @@ class ProductCore(wiring.Component):
         self._give(m, replay, port.busy)
         return m
 
-    def _replay(self) -> Replay | ReplayRing:
+    def _replay(self) -> Player:
         """Two vectors, or as many steps of few spikes as play while one of all spikes comes in."""
         columns, quickest = self.primitive.columns, self.passes * self.beats
         if not self.events or quickest >= columns:
@@ -156,16 +156,14 @@ class ProductCore(wiring.Component):
         if self.primitive.bias is not None:
             wiring.connect(m, wiring.flipped(hosts[self.primitive.bias]), self.biases)
 
-    def _next_column(self, m: Module, replay: Replay | ReplayRing) -> Value:
+    def _next_column(self, m: Module, replay: Player) -> Value:
         """Addresses of dense entries: words are in the order in which they are played."""
         address = Signal(range(self.row.depth))
         with m.If(replay.valid):
             m.d.sync += address.eq(Mux(replay.stop & replay.final, 0, address + 1))
         return address
 
-    def _find_rows(
-        self, m: Module, replay: Replay | ReplayRing, flags: Value
-    ) -> tuple[Value, Value, Value]:
+    def _find_rows(self, m: Module, replay: Player, flags: Value) -> tuple[Value, Value, Value]:
         """Flags, addresses and operands of spikes: a pass begins at its own word."""
         base, address = Signal(range(self.row.depth)), Signal(range(self.row.depth))
         flags = delayed(m, Cat(flags, replay.final), Replay.latency, init=0)
@@ -176,7 +174,7 @@ class ProductCore(wiring.Component):
         present = delayed(m, entry.present, 1 + self.row.x_delay)
         return delayed(m, flags[:5], 1, init=0), address, present
 
-    def _give(self, m: Module, replay: Replay | ReplayRing, busy: Value) -> None:
+    def _give(self, m: Module, replay: Player, busy: Value) -> None:
         """Number the beats that leave the row, add biases, and hand those of the vector on."""
         row, beats_all = self.row, self.passes * self.beats
         beats = beats_of(self.primitive.rows, self.lanes_out)
@@ -221,7 +219,7 @@ class ProductCore(wiring.Component):
             outlet.payload.data.as_value().eq(sums),
         ]
 
-    def _apart(self, m: Module, replay: Replay | ReplayRing) -> Value:
+    def _apart(self, m: Module, replay: Player) -> Value:
         """Whether the pass before ended so long ago that its sums are out of the way."""
         if self.beats == 1 or (not self.events and self.primitive.columns >= self.beats):
             return C(1)

@@ -15,7 +15,44 @@ def entry_layout(shape: ShapeLike) -> data.StructLayout:
     return data.StructLayout({"data": shape, "first": 1, "last": 1, "end": 1})
 
 
-class Replay(wiring.Component):
+class Player(wiring.Component):
+    """What :class:`Replay` and :class:`ReplayRing` show alike.
+
+    Parameters
+    ----------
+    shape : Shape
+        Of an entry.
+
+    Members
+    -------
+    i, go, valid, start, stop, final, first, end, data
+        As of :class:`Replay`.
+    """
+
+    i: stream.Interface
+    go: Signal
+    valid: Signal
+    start: Signal
+    stop: Signal
+    final: Signal
+    first: Signal
+    end: Signal
+    data: Signal
+    latency = BlockMemory.latency
+
+    def __init__(self, shape: ShapeLike):
+        self.shape = shape
+        super().__init__(
+            {
+                "i": In(stream.Signature(entry_layout(shape))),
+                "go": In(1),
+                **dict.fromkeys(("valid", "start", "stop", "final", "first", "end"), Out(1)),
+                "data": Out(shape),
+            }
+        )
+
+
+class Replay(Player):
     """Store a vector and play it ``passes`` times, while the next one comes in.
 
     One entry a cycle, without a gap between passes or vectors. A vector begins to play in the
@@ -48,17 +85,6 @@ class Replay(wiring.Component):
         The entry, two cycles after ``valid``.
     """
 
-    i: stream.Interface
-    go: Signal
-    valid: Signal
-    start: Signal
-    stop: Signal
-    final: Signal
-    first: Signal
-    end: Signal
-    data: Signal
-    latency = BlockMemory.latency
-
     def __init__(
         self,
         shape: ShapeLike,
@@ -68,11 +94,10 @@ class Replay(wiring.Component):
         varying: bool = False,
         each: bool = False,
     ):
-        self.shape = shape
         self.length = length
         self.passes = passes
         self.varying, self.each = varying, each
-        super().__init__(_members(shape))
+        super().__init__(shape)
 
     def elaborate(self, platform: Platform | None) -> Module:
         """Generate the gateware."""
@@ -148,7 +173,7 @@ class Replay(wiring.Component):
         return befores[r_bank], singles[r_bank]
 
 
-class ReplayRing(wiring.Component):
+class ReplayRing(Player):
     """As a varying :class:`Replay`, with room for many short vectors behind or before a long one.
 
     It holds two vectors of ``length`` entries, or up to ``vectors`` shorter ones: were it only two
@@ -167,24 +192,12 @@ class ReplayRing(wiring.Component):
         As of :class:`Replay`.
     """
 
-    i: stream.Interface
-    go: Signal
-    valid: Signal
-    start: Signal
-    stop: Signal
-    final: Signal
-    first: Signal
-    end: Signal
-    data: Signal
-    latency = BlockMemory.latency
-
     def __init__(self, shape: ShapeLike, *, length: int, passes: int, vectors: int):
-        self.shape = shape
         self.passes = passes
         self.vectors = vectors
         # More than two vectors, as it is known late that places are free.
         self.depth = 1 << (2 * length + 7).bit_length()
-        super().__init__(_members(shape))
+        super().__init__(shape)
 
     def elaborate(self, platform: Platform | None) -> Module:
         """Generate the gateware."""
@@ -258,12 +271,3 @@ class ReplayRing(wiring.Component):
         ]
         m.d.sync += [write.addr.eq(write.addr + w_last), read.addr.eq(read.addr + done)]
         return w_last, read.data
-
-
-def _members(shape: ShapeLike) -> dict[str, wiring.Member]:
-    return {
-        "i": In(stream.Signature(entry_layout(shape))),
-        "go": In(1),
-        **dict.fromkeys(("valid", "start", "stop", "final", "first", "end"), Out(1)),
-        "data": Out(shape),
-    }
