@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from spikewright.data import Dataset
-from spikewright.learn.backprop import fit
+from spikewright.learn.fit import fit
 from spikewright.network import Network
 
 BATCH = 64

@@ -13,7 +13,7 @@ from spikewright.build import Build, load_build
 from spikewright.cost import compare
 from spikewright.data import Dataset, digits
 from spikewright.generate import generate
-from spikewright.learn.backprop import fit
+from spikewright.learn.fit import fit
 from spikewright.learn.layers import (
     Alif,
     AvgPool2d,

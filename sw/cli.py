@@ -11,7 +11,7 @@ import spikewright
 from spikewright import flow
 from spikewright.boards.board import BOARDS
 from spikewright.data import Dataset
-from spikewright.learn.backprop import RULES
+from spikewright.learn.fit import RULES
 from spikewright.network import ENCODINGS, NEURONS, READOUTS
 from spikewright.runtime.opening import DEVICES
 from spikewright.targets import FORMS

@@ -12,7 +12,7 @@ from spikewright.build import Build, load_build
 from spikewright.cost import compare
 from spikewright.data import Dataset
 from spikewright.generate import generate as generate_build
-from spikewright.learn.backprop import fit
+from spikewright.learn.fit import fit
 from spikewright.network import Network
 from spikewright.quantize import quantize as quantize_network
 from spikewright.runtime.device import Run

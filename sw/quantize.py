@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spikewright.encoding import INPUT
-from spikewright.learn.folding import hardware_form
 from spikewright.learn.layers import Dense, Leaky, Lif, Relu
+from spikewright.learn.lowering.folding import hardware_form
 from spikewright.network import Network
 from spikewright.scales import best_frac, check_bits, quantized, width_for
 from spikewright.sim import primitives as sim

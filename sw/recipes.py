@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from spikewright.augment import augment
 from spikewright.data import Dataset, digits
-from spikewright.learn.backprop import fit
+from spikewright.learn.fit import fit
 from spikewright.network import Network
 
 SIDE = 8
@@ -32,7 +32,7 @@ class Recipe:
     neuron, spec : str
         As :meth:`~spikewright.network.Network.from_spec` takes them.
     training : mapping
-        Options of :func:`~spikewright.learn.backprop.fit`.
+        Options of :func:`~spikewright.learn.fit.fit`.
     """
 
     neuron: str

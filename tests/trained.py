@@ -6,7 +6,7 @@ from functools import cache
 import numpy as np
 
 from spikewright.data import Dataset
-from spikewright.learn.backprop import fit
+from spikewright.learn.fit import fit
 from spikewright.network import Network
 
 

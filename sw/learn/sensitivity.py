@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from spikewright.learn.losses import LOSSES
 from spikewright.learn.options import check_name
-from spikewright.learn.targets import prepare
+from spikewright.learn.training.losses import LOSSES
+from spikewright.learn.training.targets import prepare
 from spikewright.network import Network
 from spikewright.sim.errors import ProgramError
 
@@ -27,9 +27,9 @@ def input_gradients(
         Evaluated as after training: dropout is off.
     x : (frames, ...) array_like
     y : array_like
-        Labels or targets, as :func:`~spikewright.learn.backprop.fit` takes them.
+        Labels or targets, as :func:`~spikewright.learn.fit.fit` takes them.
     loss : str
-        A name in :data:`~spikewright.learn.losses.LOSSES`.
+        A name in :data:`~spikewright.learn.training.losses.LOSSES`.
 
     Returns
     -------

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from spikewright.data import rate_encode
-from spikewright.learn.backprop import fit
+from spikewright.learn.fit import fit
 from spikewright.learn.layers import (
     Alif,
     BatchNorm,

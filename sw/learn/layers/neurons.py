@@ -5,7 +5,7 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from spikewright.learn import neurons, ops
+from spikewright.learn import ops
 from spikewright.learn.layers.layer import (
     Plain,
     Shape,
@@ -15,9 +15,10 @@ from spikewright.learn.layers.layer import (
     trained,
     vector,
 )
+from spikewright.learn.ops import neurons
+from spikewright.learn.ops.recurrent import Adaptation, recurrent_lif
 from spikewright.learn.ops.spiking import SURROGATES
 from spikewright.learn.options import check_name
-from spikewright.learn.recurrent import Adaptation, recurrent_lif
 from spikewright.learn.tape import Array, Value
 
 RESETS = ("subtract", "zero")

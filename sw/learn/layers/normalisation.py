@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from spikewright.learn.layers.layer import Plain, Shape, check_positive, check_size, trained
-from spikewright.learn.normalise import batch_norm, drop
 from spikewright.learn.ops import reshape
+from spikewright.learn.ops.normalise import batch_norm, drop
 from spikewright.learn.tape import Array, Value
 from spikewright.sim.errors import FormatError, ProgramError
 

@@ -8,8 +8,9 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from spikewright.learn import cells, ops
+from spikewright.learn import ops
 from spikewright.learn.layers.layer import Shape, Weighted, check_size, trained
+from spikewright.learn.ops import cells
 from spikewright.learn.tape import Value
 from spikewright.sim.errors import DataError, FormatError
 
@@ -143,7 +144,7 @@ class Recurrent(Weighted):
 
 
 class Rnn(Recurrent):
-    """Elman's recurrent layer, see :func:`spikewright.learn.cells.rnn`; parameters as there above.
+    """Elman's recurrent layer, see :func:`spikewright.learn.ops.cells.rnn`.
 
     Parameters
     ----------
@@ -158,7 +159,7 @@ class Rnn(Recurrent):
 
 
 class Lstm(Recurrent):
-    """Long short-term memory, see :func:`spikewright.learn.cells.lstm`.
+    """Long short-term memory, see :func:`spikewright.learn.ops.cells.lstm`.
 
     The forget gates' bias begins at 1, so that a cell remembers until it learns to forget.
 
@@ -179,7 +180,7 @@ class Lstm(Recurrent):
 
 
 class Gru(Recurrent):
-    """Gated recurrent units, see :func:`spikewright.learn.cells.gru`.
+    """Gated recurrent units, see :func:`spikewright.learn.ops.cells.gru`.
 
     Parameters
     ----------

@@ -7,11 +7,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from spikewright.learn import cells, losses, ops
+from spikewright.learn import ops
 from spikewright.learn.layers import BatchNorm, pad
-from spikewright.learn.normalise import batch_norm
-from spikewright.learn.optimisers import OPTIMISERS
+from spikewright.learn.ops import cells
+from spikewright.learn.ops.normalise import batch_norm
+from spikewright.learn.optimise.optimisers import OPTIMISERS
 from spikewright.learn.tape import Tape, Value
+from spikewright.learn.training import losses
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed here: pip install torch")
 functional = torch.nn.functional

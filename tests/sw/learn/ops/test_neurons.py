@@ -5,7 +5,8 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from spikewright.learn import neurons, ops
+from spikewright.learn import ops
+from spikewright.learn.ops import neurons
 from spikewright.learn.tape import Tape, Value
 
 STEPS, LEAK, THRESHOLD, SLOPE = 12, 0.1, 0.8, 4.0

@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from spikewright.learn.backprop import RULES, Backprop, fit
+from spikewright.learn.fit import RULES, Backprop, fit
 from spikewright.learn.layers import BatchNorm, Dense, Dropout, Lif, Relu
-from spikewright.learn.losses import LOSSES
-from spikewright.learn.optimisers import OPTIMISERS
-from spikewright.learn.schedules import SCHEDULES
-from spikewright.learn.training import Step
+from spikewright.learn.optimise.optimisers import OPTIMISERS
+from spikewright.learn.optimise.schedules import SCHEDULES
+from spikewright.learn.training.loop import Step
+from spikewright.learn.training.losses import LOSSES
 from spikewright.network import Network
 from spikewright.sim.errors import DataError, ProgramError
 

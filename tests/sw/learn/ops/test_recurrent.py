@@ -2,8 +2,9 @@
 import numpy as np
 import pytest
 
-from spikewright.learn import neurons, ops
-from spikewright.learn.recurrent import Adaptation, recurrent_lif
+from spikewright.learn import ops
+from spikewright.learn.ops import neurons
+from spikewright.learn.ops.recurrent import Adaptation, recurrent_lif
 from spikewright.learn.tape import Tape, Value
 
 STEPS, LEAK, THRESHOLD, SLOPE = 9, 0.1, 0.8, 4.0

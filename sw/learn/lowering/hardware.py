@@ -10,10 +10,10 @@ PLAIN = ("Dense", "Relu", "Leaky", "Lif")
 """Layers that become gateware as they are."""
 
 FOLDED = ("Dropout", "BatchNorm")
-"""Layers that :func:`spikewright.learn.folding.fold` takes away."""
+"""Layers that :func:`spikewright.learn.lowering.folding.fold` takes away."""
 
 MOVED = ("SignedRelu",)
-"""Layers that :func:`spikewright.learn.kickback.unsigned` takes away, on request."""
+"""Layers that :func:`spikewright.learn.rules.kickback.unsigned` takes away, on request."""
 
 NEAREST = {
     "LeakyRelu": "Relu",
@@ -70,7 +70,7 @@ def check_hardware(layers: Sequence[Layer], *, spiking: bool, readout: str) -> N
     if set(MOVED) & set(kinds):
         raise ProgramError(
             "Signs of SignedRelu must be in the weights after it to have a hardware form: "
-            "quantize spikewright.learn.kickback.unsigned(network)"
+            "quantize spikewright.learn.rules.kickback.unsigned(network)"
         )
     if spiking:
         final = "Leaky" if readout == "membrane" else "Lif"

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from spikewright.learn.targets import correct, prepare
+from spikewright.learn.training.targets import correct, prepare
 from spikewright.network import Network
 from spikewright.sim.errors import DataError
 

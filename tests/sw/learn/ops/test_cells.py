@@ -4,7 +4,8 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from spikewright.learn import cells, ops
+from spikewright.learn import ops
+from spikewright.learn.ops import cells
 from spikewright.learn.tape import Tape, Value
 
 STEPS, BATCH, SIZE = 4, 3, 2

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from spikewright.learn.schedules import SCHEDULES
+from spikewright.learn.optimise.schedules import SCHEDULES
 from spikewright.sim.errors import ProgramError
 
 

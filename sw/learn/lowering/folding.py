@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Networks without the layers that only training needs."""
 
-from spikewright.learn.hardware import check_hardware
 from spikewright.learn.layers import BatchNorm, Conv2d, Dense, Dropout, Layer
+from spikewright.learn.lowering.hardware import check_hardware
 from spikewright.learn.tape import Array
 from spikewright.network import Network
 from spikewright.sim.errors import ProgramError

@@ -5,8 +5,7 @@ import warnings
 import numpy as np
 import pytest
 
-from spikewright.learn.backprop import fit
-from spikewright.learn.hardware import FOLDED, MOVED, NEAREST, PLAIN
+from spikewright.learn.fit import fit
 from spikewright.learn.layers import (
     LAYERS,
     Alif,
@@ -19,6 +18,7 @@ from spikewright.learn.layers import (
     Relu,
     Tanh,
 )
+from spikewright.learn.lowering.hardware import FOLDED, MOVED, NEAREST, PLAIN
 from spikewright.network import Network
 from spikewright.quantize import quantize
 from spikewright.sim.errors import ProgramError, SpikewrightWarning

@@ -6,21 +6,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from spikewright.learn.losses import LOSSES
-from spikewright.learn.optimisers import OPTIMISERS, Optimiser
+from spikewright.learn.optimise.optimisers import OPTIMISERS, Optimiser
+from spikewright.learn.optimise.regularisers import Regularisers
+from spikewright.learn.optimise.schedules import SCHEDULES
 from spikewright.learn.options import check_count, check_name, check_options
-from spikewright.learn.regularisers import Regularisers
-from spikewright.learn.schedules import SCHEDULES
 from spikewright.learn.tape import Array
+from spikewright.learn.training.losses import LOSSES
 from spikewright.sim.errors import ProgramError
 
 MOMENTUM = ("sgd", "nesterov")
-"""Optimisers that take the option momentum of :func:`~spikewright.learn.backprop.fit`."""
+"""Optimisers that take the option momentum of :func:`~spikewright.learn.fit.fit`."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """Checked options of a training run, see :func:`spikewright.learn.backprop.fit`.
+    """Checked options of a training run, see :func:`spikewright.learn.fit.fit`.
 
     Raises
     ------

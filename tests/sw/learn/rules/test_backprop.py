@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 
 from spikewright.data import digits
-from spikewright.learn.backprop import Backprop, fit
+from spikewright.learn.fit import fit
 from spikewright.learn.layers import Dense, Leaky, Lif, Relu
-from spikewright.learn.training import History
+from spikewright.learn.rules.backprop import Backprop
+from spikewright.learn.training.loop import History
 from spikewright.network import Network
 from spikewright.sim.errors import DataError, ProgramError
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from spikewright.learn.optimisers import (
+from spikewright.learn.optimise.optimisers import (
     OPTIMISERS,
     RATES,
     AdaGrad,

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from spikewright.learn import ops
-from spikewright.learn.losses import (
+from spikewright.learn.tape import Tape, Value
+from spikewright.learn.training.losses import (
     LOSSES,
     bernoulli,
     cross_entropy,
@@ -14,7 +15,6 @@ from spikewright.learn.losses import (
     mean_absolute_error,
     mean_squared_error,
 )
-from spikewright.learn.tape import Tape, Value
 from spikewright.sim.errors import FormatError, ProgramError
 
 LOGITS = np.random.default_rng(1).normal(size=(4, 3))

@@ -6,7 +6,7 @@ from typing import Protocol
 
 import numpy as np
 
-from spikewright.learn.adaptive import AdaGrad, Adam, RmsProp, Rprop
+from spikewright.learn.optimise.adaptive import AdaGrad, Adam, RmsProp, Rprop
 from spikewright.learn.tape import Array
 from spikewright.sim.errors import ProgramError
 

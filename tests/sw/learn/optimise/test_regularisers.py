@@ -5,9 +5,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from spikewright.learn.backprop import fit
 from spikewright.learn.checking import finite_differences
-from spikewright.learn.regularisers import Regularisers
+from spikewright.learn.fit import fit
+from spikewright.learn.optimise.regularisers import Regularisers
 from spikewright.network import Network
 from spikewright.sim.errors import ProgramError
 

@@ -6,7 +6,7 @@ import pytest
 
 from spikewright.learn import ops
 from spikewright.learn.layers import BatchNorm, Dropout
-from spikewright.learn.normalise import batch_norm, drop
+from spikewright.learn.ops.normalise import batch_norm, drop
 from spikewright.learn.tape import Tape, Value
 
 CALL = {"dt": 1e-3, "steps": 1}

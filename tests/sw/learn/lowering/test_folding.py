@@ -7,7 +7,6 @@ import pytest
 
 from spikewright.cost import compare
 from spikewright.data import Dataset
-from spikewright.learn.folding import fold
 from spikewright.learn.layers import (
     BatchNorm,
     Conv2d,
@@ -20,6 +19,7 @@ from spikewright.learn.layers import (
     Relu,
     Tanh,
 )
+from spikewright.learn.lowering.folding import fold
 from spikewright.network import Network
 from spikewright.quantize import quantize
 from spikewright.sim.errors import ProgramError

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Training by gradients: ``fit`` and the rule of backpropagation."""
+"""Training: ``fit``, and the rules it knows by name."""
 
 import math
 import warnings
@@ -7,59 +7,17 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from spikewright.learn.hardware import unsupported
-from spikewright.learn.kickback import Kickback, broadcast, feedback, frozen
-from spikewright.learn.losses import LOSSES
-from spikewright.learn.optimisers import RATES
+from spikewright.learn.lowering.hardware import unsupported
+from spikewright.learn.optimise.optimisers import RATES
+from spikewright.learn.optimise.regularisers import Regularisers
 from spikewright.learn.options import check_name
-from spikewright.learn.regularisers import Regularisers
-from spikewright.learn.settings import Options
-from spikewright.learn.tape import Array, Recording, Value
-from spikewright.learn.targets import prepare
-from spikewright.learn.training import UPDATES, History, Progress, Rule, Step, Training
+from spikewright.learn.rules.backprop import Backprop
+from spikewright.learn.rules.kickback import Kickback, broadcast, feedback, frozen
+from spikewright.learn.training.loop import UPDATES, History, Progress, Rule, Training
+from spikewright.learn.training.settings import Options
+from spikewright.learn.training.targets import prepare
 from spikewright.network import Network
 from spikewright.sim.errors import SpikewrightWarning
-
-
-class Backprop:
-    """Gradients by reverse-mode differentiation, through time where the network spikes.
-
-    Parameters
-    ----------
-    network : Network
-    loss : str
-        A name in :data:`~spikewright.learn.losses.LOSSES`.
-    **options
-        Of the loss.
-    """
-
-    def __init__(self, network: Network, loss: str, **options: Any):
-        self.network, self.loss, self.options = network, loss, options
-        self._recordings: dict[int, tuple[Recording, Value, Value, list[Array]]] = {}
-
-    def step(self, x: Array, targets: Array, rows: NDArray[np.int64], *, seed: int) -> Step:
-        """Evaluate the frames ``rows`` of ``x``; ``seed`` seeds what is random."""
-        if len(rows) not in self._recordings:
-            self._recordings[len(rows)] = self._record(len(rows), targets)
-        run, wanted, loss, gradients = self._recordings[len(rows)]
-        self.network.encode(x, rows, run.x.data, seed=seed)
-        np.take(targets, rows, axis=0, out=wanted.data, mode="clip")
-        run.tape.seed(seed, int(rows[0]))
-        run.tape.replay()
-        run.tape.backward(loss)
-        layers = [output.data for output in run.outputs]
-        return Step(float(loss.data), run.logits.data, gradients, layers)
-
-    def _record(self, frames: int, targets: Array) -> tuple[Recording, Value, Value, list[Array]]:
-        run = self.network.record(frames, gradients=True, training=True)
-        wanted = run.tape.constant(np.zeros((frames, *targets.shape[1:]), targets.dtype))
-        loss = LOSSES[self.loss](run.logits, wanted, **self.options)
-        parameters = self.network.parameters()
-        return run, wanted, loss, [run.tape.parameter(p).gradient() for p in parameters]
-
 
 RULES: dict[str, Callable[..., Rule]] = {
     "backprop": Backprop,
@@ -107,23 +65,23 @@ def fit(
         Samples.
     y : array_like
         Class labels (frames,), or targets (frames, n_out): what a loss takes is in
-        :func:`spikewright.learn.targets.prepare`.
+        :func:`spikewright.learn.training.targets.prepare`.
     rule : {"backprop", "kickback", "broadcast", "frozen", "feedback"}
-        See :class:`~spikewright.learn.kickback.Kickback`; the last three are its baselines.
+        See :class:`~spikewright.learn.rules.kickback.Kickback`; the last three are its baselines.
     epochs : int, optional
         Passes over the training samples; enough for 4000 updates if not given.
     batch : int
         Frames per update.
     optimiser : {"adam", "sgd", "nesterov", "adagrad", "rmsprop", "rprop"}
-        See :data:`~spikewright.learn.optimisers.OPTIMISERS`.
+        See :data:`~spikewright.learn.optimise.optimisers.OPTIMISERS`.
     learning_rate : float, optional
-        At the start; that of :data:`~spikewright.learn.optimisers.RATES` if not given.
+        At the start; that of :data:`~spikewright.learn.optimise.optimisers.RATES` if not given.
     momentum : float
         Of "sgd" and "nesterov", from 0 to below 1; unused by the others.
     decay : {"cosine", "none", "step", "exponential", "linear"}
-        How the rate falls, see :data:`~spikewright.learn.schedules.SCHEDULES`.
+        How the rate falls, see :data:`~spikewright.learn.optimise.schedules.SCHEDULES`.
     loss : {"cross-entropy", "mse", "bernoulli", "hinge", "l1"}
-        See :data:`~spikewright.learn.losses.LOSSES`.
+        See :data:`~spikewright.learn.training.losses.LOSSES`.
     seed : int
         Seed of the validation split, the batches, the rate coding, dropout and noise.
     validation : float
@@ -132,12 +90,12 @@ def fit(
         Stop after so many epochs without a lower validation loss, and go back to the parameters
         that had the lowest.
     progress : callable, optional
-        See :data:`~spikewright.learn.training.Progress`.
+        See :data:`~spikewright.learn.training.loop.Progress`.
     optimiser_options, decay_options, loss_options : mapping, optional
         Keyword arguments of the optimiser, the schedule and the loss, such as
         ``{"smoothing": 0.1}`` for cross-entropy.
     l1, l2, max_norm, weight_noise, clip_norm, clip_value
-        See :class:`~spikewright.learn.regularisers.Regularisers`.
+        See :class:`~spikewright.learn.optimise.regularisers.Regularisers`.
 
     Returns
     -------

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from spikewright.learn.layers import Dense, Relu, SignedRelu
 from spikewright.learn.tape import Array
-from spikewright.learn.training import Step
+from spikewright.learn.training.loop import Step
 from spikewright.network import Network
 from spikewright.sim.errors import ProgramError
 

@@ -240,4 +240,4 @@ LOSSES: dict[str, Callable[..., Value]] = {
     "l1": mean_absolute_error,
 }
 """Losses by the name ``fit`` takes, from outputs and targets: see
-:func:`spikewright.learn.targets.prepare` for what targets each takes."""
+:func:`spikewright.learn.training.targets.prepare` for what targets each takes."""

@@ -56,7 +56,7 @@ def recurrent_lif(
     weight : (n, n) Value or None
         Row k holds what neuron k hears; None for neurons that hear nothing.
     steps, leak, threshold, reset, slope, surrogate
-        See :func:`spikewright.learn.neurons.lif`.
+        See :func:`spikewright.learn.ops.neurons.lif`.
     adaptation : Adaptation, optional
 
     Returns

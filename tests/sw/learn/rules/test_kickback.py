@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from spikewright.data import digits
-from spikewright.learn import losses, ops
-from spikewright.learn.backprop import fit
-from spikewright.learn.kickback import (
+from spikewright.learn import ops
+from spikewright.learn.fit import fit
+from spikewright.learn.layers import Dense, Layer, Relu, SignedRelu
+from spikewright.learn.rules.kickback import (
     ERRORS,
     Kickback,
     feedback,
@@ -19,8 +20,8 @@ from spikewright.learn.kickback import (
     kicked_back,
     unsigned,
 )
-from spikewright.learn.layers import Dense, Layer, Relu, SignedRelu
 from spikewright.learn.tape import Array, Tape
+from spikewright.learn.training import losses
 from spikewright.network import Network
 from spikewright.quantize import quantize
 from spikewright.sim.errors import ProgramError
@@ -171,7 +172,7 @@ def test_without_signs_it_is_the_same_function(tmp_path: Path) -> None:
     quantize(plain, calibrate=x[:64])
     message = (
         "Signs of SignedRelu must be in the weights after it to have a hardware form: "
-        "quantize spikewright.learn.kickback.unsigned(network)"
+        "quantize spikewright.learn.rules.kickback.unsigned(network)"
     )
     with pytest.raises(ProgramError, match=f"^{re.escape(message)}$"):
         quantize(network, calibrate=x[:64])

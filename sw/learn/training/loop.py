@@ -10,16 +10,16 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from spikewright.learn.losses import LOSSES
-from spikewright.learn.regularisers import Regularisers
-from spikewright.learn.settings import Options
+from spikewright.learn.optimise.regularisers import Regularisers
 from spikewright.learn.tape import Array, Tape
-from spikewright.learn.targets import correct
+from spikewright.learn.training.losses import LOSSES
+from spikewright.learn.training.settings import Options
+from spikewright.learn.training.targets import correct
 from spikewright.network import Network
 from spikewright.sim.errors import DataError
 
 History = list[dict[str, float | None]]
-"""One entry an epoch; :func:`spikewright.learn.backprop.fit` names the keys."""
+"""One entry an epoch; :func:`spikewright.learn.fit.fit` names the keys."""
 
 Progress = Callable[[int, int, History], None]
 """Called after every batch with the batches done, their total and the epochs so far."""
@@ -61,7 +61,7 @@ class Rule(Protocol):
 
 
 class Training:
-    """One run of :func:`spikewright.learn.backprop.fit`.
+    """One run of :func:`spikewright.learn.fit.fit`.
 
     Parameters
     ----------

@@ -36,7 +36,7 @@ def prepare(network: Network, y: Any, length: int, loss: str) -> Array:
     length : int
         Number of samples.
     loss : str
-        A name in :data:`~spikewright.learn.losses.LOSSES`.
+        A name in :data:`~spikewright.learn.training.losses.LOSSES`.
 
     Returns
     -------

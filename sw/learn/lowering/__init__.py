@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From layers that are trained to layers that have a hardware form."""

@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How parameters move: optimisers, rates that fall, what keeps weights small."""
