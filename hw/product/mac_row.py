@@ -12,7 +12,11 @@ from amaranth.lib.wiring import In, Out
 from spikewright.hw.cells.accumulator import Accumulator
 from spikewright.hw.cells.block_memory import BlockMemory, blocks
 from spikewright.hw.cells.family import ECP5, family_of
+from spikewright.hw.glue.flow import delayed
 from spikewright.hw.product.products import Products, latency
+
+NEAR = 64
+"""Most lanes whose multipliers lie near their sums."""
 
 _FLAGS = data.StructLayout({"valid": 1, "start": 1, "stop": 1, "first": 1, "end": 1})
 
@@ -83,7 +87,9 @@ class MacRow(wiring.Component):
         self.depth = depth
         self.lanes, self.bank, self.lanes_out = lanes, bank, lanes_out
         banks = lanes // bank
-        self.flags_delay = BlockMemory.latency + latency(weight, x)
+        # So many multipliers lie all over a part: products take a cycle to their sums.
+        self.travel = int(lanes > NEAR)
+        self.flags_delay = BlockMemory.latency + latency(weight, x) + self.travel
         self.latency = self.flags_delay + 6 + banks
         super().__init__(
             {
@@ -190,7 +196,7 @@ class MacRow(wiring.Component):
             product = getattr(products, f"product_{lane}")
             m.submodules[f"accumulator_{k}_{lane}"] = sums = Accumulator(product.shape(), total)
             m.d.comb += [
-                sums.addend.eq(product),
+                sums.addend.eq(delayed(m, product, self.travel)),
                 sums.valid.eq(flags.valid),
                 sums.start.eq(flags.start),
             ]

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from spikewright.hw.event_matvec import EventMatVec
 from spikewright.hw.matvec import MatVec
+from spikewright.hw.product.mac_row import NEAR
 from spikewright.sim import event_matvec, matvec
 from spikewright.sim.fixed import QFormat
 
@@ -44,7 +45,7 @@ def event(rows: int, columns: int, *, bias: bool = True) -> event_matvec.EventMa
 SHAPES = [
     *((1, 1, 1, 1), (1, 7, 1, 1), (6, 1, 1, 1), (6, 1, 6, 1), (6, 1, 6, 6), (7, 5, 1, 1)),
     *((7, 5, 3, 1), (7, 5, 3, 3), (7, 5, 7, 1), (8, 3, 4, 2), (11, 4, 8, 2), (11, 3, 6, 1)),
-    *((20, 2, 20, 1), (20, 3, 20, 5), (13, 2, 13, 13)),
+    *((20, 2, 20, 1), (20, 3, 20, 5), (13, 2, 13, 13), (2 * NEAR + 5, 3, NEAR + 8, 4)),
 ]
 """Rows, columns, lanes, lanes out."""
 
@@ -118,15 +119,17 @@ def test_throughput_without_stalls() -> None:
     simulate(component, stimuli, {"o_y": 72}, tensors=zeros, max_cycles=limit)
 
 
-@pytest.mark.parametrize("lanes", [1, 2, 3, 5, 7])
+@pytest.mark.parametrize(
+    ("rows", "columns", "lanes"), [*((7, 5, n) for n in (1, 2, 3, 5, 7)), (NEAR + 6, 1, NEAR + 1)]
+)
 @pytest.mark.parametrize("kind", ["dense", "event"])
-def test_parameters_read_back_row_major(kind: str, lanes: int) -> None:
-    primitive = dense(7, 5) if kind == "dense" else event(7, 5)
+def test_parameters_read_back_row_major(kind: str, rows: int, columns: int, lanes: int) -> None:
+    primitive = (dense if kind == "dense" else event)(rows, columns)
     component = (MatVec if kind == "dense" else EventMatVec)(primitive, lanes=lanes)
     tensors = random_tensors(np.random.default_rng(lanes), primitive)
     codes = {f"host_{k}": tensors[name].ravel().tolist() for k, name in enumerate(("w", "b"))}
-    assert read_back(component, "host_0", 35, tensors=codes, stall_seed=lanes) == codes["host_0"]
-    assert read_back(component, "host_1", 7, tensors=codes, stall_seed=lanes) == codes["host_1"]
+    for host, size in (("host_0", rows * columns), ("host_1", rows)):
+        assert read_back(component, host, size, tensors=codes, stall_seed=lanes) == codes[host]
 
 
 @pytest.mark.parametrize("lanes", [0, -1, 8])
