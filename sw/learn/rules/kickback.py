@@ -64,7 +64,8 @@ def kicked_back(run: Pass, weights: Sequence[Array], signs: Sequence[Array]) -> 
     """
     ones = np.ones_like(run.output)
     nexts = [*(rho * on for rho, on in zip(signs[1:], run.active[1:], strict=True)), ones]
-    return [on @ weight for on, weight in zip(nexts, weights[1:], strict=True)]
+    # Without hidden layers there is an output and nothing before it.
+    return [on @ weight for on, weight in zip(nexts, weights[1:], strict=bool(signs))]
 
 
 def broadcast(run: Pass, weights: Sequence[Array], signs: Sequence[Array]) -> list[Array]:
@@ -146,7 +147,8 @@ class Kickback:
         if network.n_out != 1:
             raise ProgramError(
                 f"Kickback has one global error and so needs one output, not {network.n_out}: "
-                'train a network for each class against the rest, or use rule="backprop"'
+                "train a network for each class against the rest by "
+                'spikewright.learn.rules.versus.OneVersusRest, or use rule="backprop"'
             )
         if loss not in ERRORS:
             raise ProgramError(f"Kickback needs the loss {' or '.join(ERRORS)}, not {loss!r}")

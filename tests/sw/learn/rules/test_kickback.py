@@ -115,6 +115,16 @@ def test_coherent_networks_learn_in_the_gradients_direction(depth: int) -> None:
     np.testing.assert_allclose(step.outputs, network.forward(x), rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.parametrize("rule", ["kickback", "broadcast", "frozen", "feedback"])
+def test_without_hidden_layers_it_is_the_delta_rule(rule: str) -> None:
+    x = np.random.default_rng(0).normal(0, 1, (400, 3))
+    y = x @ [0.5, -1, 0.25] + 0.125
+    network = Network([Dense(3, 1)])
+    history = fit(network, x, y, rule=rule, loss="mse", epochs=30, learning_rate=0.03)
+    np.testing.assert_allclose(network.parameters()[0], [[0.5, -1, 0.25]], atol=1e-3)
+    assert "coherence" not in history[0]
+
+
 def odd_or_even() -> tuple[Array, Array, Array, Array]:
     data = digits(seed=0)
     return data.x_train, data.y_train % 2, data.x_test, data.y_test % 2
@@ -190,7 +200,8 @@ def test_without_signs_it_is_the_same_function(tmp_path: Path) -> None:
             {},
             (
                 "Kickback has one global error and so needs one output, not 2: train a network "
-                'for each class against the rest, or use rule="backprop"'
+                "for each class against the rest by spikewright.learn.rules.versus.OneVersusRest, "
+                'or use rule="backprop"'
             ),
         ),
         (
