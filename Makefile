@@ -10,7 +10,7 @@ PYTEST := bin/python -m pytest
 unexport MAKEFLAGS MFLAGS
 # Two installations at once would share build files.
 .NOTPARALLEL:
-.PHONY: help demo test test-pynq test-slow formal mutation lint bench bench-gateware clean .venv .venv-dev .venv-test
+.PHONY: help demo test test-pynq test-slow formal mutation lint bench bench-learning bench-gateware clean .data .venv .venv-dev .venv-test
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-15s %s\n", $$1, $$2 }' Makefile
@@ -38,9 +38,14 @@ lint: .venv-test ## Check style, format and types
 	.venv-test/bin/python -m ruff format --check .
 	.venv-test/$(PYTEST) -q tests/test_packaging.py -k types
 
-bench: .venv-test ## Run every script in benchmarks/ but the one that places and routes
-	@set -e; for script in $(filter-out benchmarks/gateware.py,$(wildcard benchmarks/[!_]*.py)); do \
-		echo "$$script"; .venv-test/bin/python "$$script" $(ARGS); done
+bench: .venv-test ## Time the emulator beside its peers (benchmarks/training.py needs PyTorch and snnTorch besides)
+	.venv-test/bin/python benchmarks/emulator.py $(ARGS)
+
+bench-learning: .data .venv-test ## Train what docs/learning.md tells of, two hours (DATA=folder of mnist.npz, kin8nm.txt and JapaneseVowels_*.ts)
+	.venv-test/bin/python benchmarks/quantization.py --data $(DATA)/mnist.npz
+	.venv-test/bin/python benchmarks/spiking.py --data $(DATA)/mnist.npz
+	.venv-test/bin/python benchmarks/kickback.py --data $(DATA)/mnist.npz --kin8nm $(DATA)/kin8nm.txt
+	.venv-test/bin/python benchmarks/sequences.py --train $(DATA)/JapaneseVowels_TRAIN.ts --test $(DATA)/JapaneseVowels_TEST.ts
 
 bench-gateware: .venv-test ## Compare the gateware with its reference figures (hours; ARGS=--quick: minutes)
 	.venv-test/bin/python benchmarks/gateware.py --against benchmarks/reference/gateware.json $(ARGS)
@@ -49,6 +54,9 @@ clean: ## Remove the environments, caches and the demo's output
 	rm -rf .venv .venv-test demo build dist *.egg-info
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.data:
+	@test -d "$(DATA)" || { echo 'Name the folder of the data: make bench-learning DATA=folder'; exit 2; }
 
 .venv:
 	@sh .ci/environment .venv pynq,$(EXTRAS)

@@ -38,6 +38,11 @@ def interleave(
     return {name: statistics.median(values[1:]) for name, values in seconds.items()}
 
 
+def seeds_of(text: str) -> list[int]:
+    """Seeds joined by commas, as an option gives them."""
+    return [int(part) for part in text.split(",")]
+
+
 def table(rows: Sequence[Mapping[str, Any]]) -> str:
     """Rows with the same keys as a Markdown table; floats get three digits."""
     cells = [list(rows[0]), *([_cell(value) for value in row.values()] for row in rows)]

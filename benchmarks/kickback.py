@@ -12,7 +12,7 @@ against even; and ten classes against the rest.
 import argparse
 import itertools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 from _datasets import Split, kin8nm, mnist_odd, mnist_pair
-from _timing import single_thread, table, write_json
+from _timing import seeds_of, single_thread, table, write_json
 
 from spikewright.data import Dataset
 from spikewright.learn import ops
@@ -108,14 +108,14 @@ def train(
     return lowest, task.score(network), float(history[-1].get("coherence") or math.nan)
 
 
-def rules(task: Task, seeds: int) -> list[Row]:
+def rules(task: Task, seeds: Sequence[int]) -> list[Row]:
     """Every rule on one task, each by the recipe that its first seed's validation prefers."""
     rows: list[Row] = []
     reference = 0.0
     for rule, begin in ROWS:
-        tried = {recipe: train(task, rule, begin, 0, recipe) for recipe in GRID}
+        tried = {recipe: train(task, rule, begin, seeds[0], recipe) for recipe in GRID}
         recipe = min(tried, key=lambda key: tried[key][0])
-        runs = [tried[recipe]] + [train(task, rule, begin, s, recipe) for s in range(1, seeds)]
+        runs = [tried[recipe]] + [train(task, rule, begin, s, recipe) for s in seeds[1:]]
         errors = np.array([error for _, error, _ in runs])
         reference = reference or float(errors.mean())
         change = errors.mean() - reference
@@ -136,7 +136,7 @@ def rules(task: Task, seeds: int) -> list[Row]:
                     else f"{0 - change:+.2f} points"
                 ),
                 "coherence": f"{np.mean([run[2] for run in runs]):.2f}",
-                "seeds": seeds,
+                "seeds": len(seeds),
                 "errors": " ".join(f"{error:.4g}" for error in errors),
             }
         )
@@ -144,12 +144,12 @@ def rules(task: Task, seeds: int) -> list[Row]:
     return rows
 
 
-def one_layer(seeds: int) -> list[Row]:
+def one_layer(seeds: Sequence[int]) -> list[Row]:
     """Largest difference of Kickback's and backprop's gradients in float64, one hidden layer."""
     rows = []
     for loss in ERRORS:
         differences = []
-        for seed in range(seeds):
+        for seed in seeds:
             rng = np.random.default_rng(seed)
             weights = [rng.normal(0, 1, shape) for shape in ((50, 8), (1, 50))]
             biases = [rng.normal(0, 1, size) for size in (50, 1)]
@@ -170,19 +170,17 @@ def one_layer(seeds: int) -> list[Row]:
             wanted = [parameter.gradient() for pair in made for parameter in pair]
             got = [array for pair in found for array in pair]
             differences += [float(abs(a - b).max()) for a, b in zip(got, wanted, strict=True)]
-        rows.append({"loss": loss, "largest difference": max(differences), "seeds": seeds})
+        rows.append({"loss": loss, "largest difference": max(differences), "seeds": len(seeds)})
     return rows
 
 
-def depth(task: Task, seeds: int) -> list[Row]:
+def depth(task: Task, seeds: Sequence[int]) -> list[Row]:
     """Networks of more and more layers, one recipe: errors, and the outputs they begin with."""
     rows = []
     for layers, (rule, begin) in itertools.product((2, 6), (ROWS[0], ROWS[1], ROWS[-1])):
         deep = Task(task.name, task.split, (50,) * layers, task.loss, task.epochs // 2, task.batch)
-        starts = [
-            build(deep, begin, seed).forward(task.split.x_test).std() for seed in range(seeds)
-        ]
-        runs = [train(deep, rule, begin, seed, GRID[0]) for seed in range(seeds)]
+        starts = [build(deep, begin, seed).forward(task.split.x_test).std() for seed in seeds]
+        runs = [train(deep, rule, begin, seed, GRID[0]) for seed in seeds]
         errors = np.array([error for _, error, _ in runs])
         rows.append(
             {
@@ -193,7 +191,7 @@ def depth(task: Task, seeds: int) -> list[Row]:
                 "nMSE": f"{errors.mean():.4f}",
                 "worst": f"{errors.max():.4f}",
                 "coherence": f"{np.mean([run[2] for run in runs]):.2f}",
-                "seeds": seeds,
+                "seeds": len(seeds),
             }
         )
         print(table(rows[-1:]).splitlines()[-1], flush=True)
@@ -233,7 +231,7 @@ def integer(task: Task, seed: int, **formats: Any) -> OnlineKickback:
     return learner
 
 
-def online(task: Task, seeds: int) -> list[Row]:
+def online(task: Task, seeds: Sequence[int]) -> list[Row]:
     """Eight bits with and without random bits against floating point, sample by sample."""
     makers: dict[str, Callable[[int], Any]] = {
         "float32": lambda seed: float_online(task, seed),
@@ -245,7 +243,7 @@ def online(task: Task, seeds: int) -> list[Row]:
     rows: list[Row] = []
     reference = 0.0
     for name, make in makers.items():
-        errors = np.array([task.score(make(seed)) for seed in range(seeds)])
+        errors = np.array([task.score(make(seed)) for seed in seeds])
         reference = reference or float(errors.mean())
         rows.append(
             {
@@ -253,7 +251,7 @@ def online(task: Task, seeds: int) -> list[Row]:
                 "right %": f"{100 - errors.mean():.2f}",
                 "+-": f"{errors.std():.2f}",
                 "to float": f"{reference - errors.mean():+.2f} points",
-                "seeds": seeds,
+                "seeds": len(seeds),
                 "errors": " ".join(f"{error:.3g}" for error in errors),
             }
         )
@@ -261,7 +259,7 @@ def online(task: Task, seeds: int) -> list[Row]:
     return rows
 
 
-def versus(data: Dataset, seeds: int) -> list[Row]:
+def versus(data: Dataset, seeds: Sequence[int]) -> list[Row]:
     """Ten classes, each against the rest, by the first 20 000 training samples."""
     rows: list[Row] = []
     x, y = data.x_train[:20_000], data.y_train[:20_000]
@@ -269,7 +267,7 @@ def versus(data: Dataset, seeds: int) -> list[Row]:
     task = Task("MNIST", empty, (32, 32), "bernoulli", 3, 64)
     for rule, begin in ROWS[:3]:
         right = []
-        for seed in range(seeds):
+        for seed in seeds:
             classes = OneVersusRest(partial(build_class, task, begin, 10 * seed), data.classes)
             classes.fit(x, y, rule=rule, epochs=task.epochs, learning_rate=3e-3, seed=seed)
             right.append(100 * classes.accuracy(data.x_test, data.y_test))
@@ -279,7 +277,7 @@ def versus(data: Dataset, seeds: int) -> list[Row]:
                 "networks": f"{data.classes} x 784-32-32-1",
                 "right %": f"{np.mean(right):.2f}",
                 "+-": f"{np.std(right):.2f}",
-                "seeds": seeds,
+                "seeds": len(seeds),
             }
         )
         print(table(rows[-1:]).splitlines()[-1], flush=True)
@@ -291,7 +289,9 @@ def build_class(task: Task, begin: str, first: int, k: int) -> Network:
     return build(task, begin, first + k)
 
 
-def tables(data: Path | None, arm: Path | None, seeds: int) -> dict[str, Callable[[], list[Row]]]:
+def tables(
+    data: Path | None, arm: Path | None, seeds: Sequence[int]
+) -> dict[str, Callable[[], list[Row]]]:
     """What can be made from the files that are given."""
     found: dict[str, Callable[[], list[Row]]] = {"one-layer": lambda: one_layer(seeds)}
     if arm is not None:
@@ -316,7 +316,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, help="MNIST as .npz")
     parser.add_argument("--kin8nm", type=Path, help="kin8nm as text, the target last")
-    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument(
+        "--seeds",
+        type=seeds_of,
+        default="0,1,2,3,4",
+        help="joined by commas, of which the first chooses",
+    )
     parser.add_argument(
         "--only", help="one table: one-layer, kin8nm, depth, online, pair, odd or versus"
     )

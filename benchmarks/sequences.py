@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from _timing import single_thread, table, write_json
+from _timing import seeds_of, single_thread, table, write_json
 from numpy.typing import NDArray
 
 from spikewright.learn.fit import fit
@@ -56,7 +56,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--train", type=Path, required=True, help="JapaneseVowels_TRAIN.ts")
     parser.add_argument("--test", type=Path, required=True, help="JapaneseVowels_TEST.ts")
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--seeds", type=seeds_of, default="0,1,2", help="joined by commas")
     parser.add_argument("--json", type=Path, help="also write the table to this file")
     arguments = parser.parse_args()
     warnings.simplefilter("ignore", SpikewrightWarning)
