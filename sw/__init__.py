@@ -9,7 +9,12 @@
 
 __version__ = "0.1.0"
 
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from spikewright.aware import quantization_aware
 from spikewright.build import Build, load_build
+from spikewright.convert import to_spiking
 from spikewright.cost import compare
 from spikewright.data import Dataset, digits
 from spikewright.generate import generate
@@ -37,16 +42,27 @@ from spikewright.learn.layers import (
     SignedRelu,
     Tanh,
 )
+from spikewright.learn.rules.online import OnlineKickback
+from spikewright.learn.rules.versus import OneVersusRest
+from spikewright.learn.search.distributions import choice, log_uniform, uniform
+from spikewright.learn.search.searches import GridSearch, RandomSearch
 from spikewright.network import Network
 from spikewright.quantize import quantize
 from spikewright.runtime.opening import open_device as open
 from spikewright.sim.emulator import Emulator
-from spikewright.sim.errors import SpikewrightError
+from spikewright.sim.errors import SpikewrightError, ToolError
 from spikewright.sim.program import Program
 from spikewright.sim.program_file import load_program as load
 from spikewright.sim.program_file import save_program as save
 from spikewright.synthesize import synthesize
 from spikewright.verify import verify
+from spikewright.widths import narrowest
+
+if TYPE_CHECKING:
+    from spikewright.estimators import SpikewrightClassifier as SpikewrightClassifier
+    from spikewright.estimators import SpikewrightRegressor as SpikewrightRegressor
+
+_ESTIMATORS = ("SpikewrightClassifier", "SpikewrightRegressor")
 
 __all__ = [
     "Alif",
@@ -59,6 +75,7 @@ __all__ = [
     "Dropout",
     "Emulator",
     "Flatten",
+    "GridSearch",
     "Gru",
     "HardTanh",
     "Leaky",
@@ -68,7 +85,10 @@ __all__ = [
     "MaxPool2d",
     "Maxout",
     "Network",
+    "OneVersusRest",
+    "OnlineKickback",
     "Program",
+    "RandomSearch",
     "RecurrentLif",
     "Relu",
     "Rnn",
@@ -76,15 +96,35 @@ __all__ = [
     "SignedRelu",
     "SpikewrightError",
     "Tanh",
+    "choice",
     "compare",
     "digits",
     "fit",
     "generate",
     "load",
     "load_build",
+    "log_uniform",
+    "narrowest",
     "open",
+    "quantization_aware",
     "quantize",
     "save",
     "synthesize",
+    "to_spiking",
+    "uniform",
     "verify",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Import the estimators when they are asked for: scikit-learn is an extra, and slow to load."""
+    if name not in _ESTIMATORS:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    try:
+        return getattr(importlib.import_module("spikewright.estimators"), name)
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] != "sklearn":
+            raise
+        raise ToolError(
+            f"{name} needs scikit-learn: run pip install spikewright[sklearn]"
+        ) from error

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.core import ParameterSource
 from threadpoolctl import threadpool_limits
 
 import spikewright
@@ -12,12 +13,17 @@ from spikewright import flow
 from spikewright.boards.board import BOARDS
 from spikewright.data import Dataset
 from spikewright.learn.fit import RULES
+from spikewright.learn.optimise.optimisers import OPTIMISERS, RATES
+from spikewright.learn.optimise.schedules import SCHEDULES
+from spikewright.learn.training.losses import LOSSES
 from spikewright.network import ENCODINGS, NEURONS, READOUTS
 from spikewright.runtime.opening import DEVICES
+from spikewright.sim.errors import ProgramError
 from spikewright.targets import FORMS
 from spikewright.terminal import DIFFERS, guarded, json_option, note, progress, show
 
 _PATH = click.Path(path_type=Path)
+_RATES = ", ".join(f"{rate:g} for {name}" for name, rate in RATES.items())
 _DATA = click.option(
     "--data",
     type=_PATH,
@@ -50,16 +56,25 @@ def main() -> None:
 
 
 @main.command()
-@click.option("--network", "spec", required=True, help="Layer sizes, such as 784-128-10.")
+@click.option(
+    "--network", "spec", required=True, help="Layer sizes, such as 784-128-10, or a .toml file."
+)
 @click.option("--neuron", type=click.Choice(NEURONS), default="relu")
 @_DATA
 @click.option("--rule", default="backprop", help=f"One of: {', '.join(RULES)}.")
 @click.option("--epochs", type=int, help="Enough for 4000 updates if not given.")
 @click.option("--batch", type=int, default=64)
-@click.option("--optimiser", type=click.Choice(["adam", "sgd"]), default="adam")
-@click.option("--learning-rate", type=float, help="0.003 for adam, 0.1 for sgd if not given.")
+@click.option("--optimiser", default="adam", help=f"One of: {', '.join(OPTIMISERS)}.")
+@click.option("--learning-rate", type=float, help=f"If not given: {_RATES}.")
+@click.option("--momentum", type=float, default=0.9, help="(sgd, nesterov)")
+@click.option("--decay", default="cosine", help=f"One of: {', '.join(SCHEDULES)}.")
+@click.option("--loss", default="cross-entropy", help=f"One of: {', '.join(LOSSES)}.")
+@click.option("--l2", type=float, default=0.0, help="Penalty on the weights' squares.")
 @click.option("--validation", type=float, default=0.1, help="Share of the training set.")
 @click.option("--patience", type=int, help="Stop after so many epochs without improvement.")
+@click.option("--checkpoint", type=_PATH, help="File to write after whole epochs (.npz).")
+@click.option("--checkpoint-every", type=int, default=1, help="Epochs between checkpoints.")
+@click.option("--resume", type=_PATH, help="Checkpoint to go on from, with the same options.")
 @click.option("--seed", type=int, default=0)
 @click.option("--steps", type=int, default=20, help="Time steps of a frame (LIF).")
 @click.option("--encoding", type=click.Choice(ENCODINGS), default="current", help="(LIF)")
@@ -71,10 +86,15 @@ def main() -> None:
 @click.option("-o", "--output", type=_PATH, required=True, help="Network file to write (.npz).")
 @json_option
 @guarded
-def train(data: Path, output: Path, as_json: bool, **options: Any) -> None:
+def train(data: Path, output: Path, as_json: bool, spec: str, **options: Any) -> None:
     """Train a network on the host."""
+    context = click.get_current_context()
+    for name in flow.SIZED if flow.is_file(spec) else ():
+        if context.get_parameter_source(name) is not ParameterSource.DEFAULT:
+            option = name.replace("_", "-")
+            raise ProgramError(f"Option --{option} is for layer sizes: write it into {spec}")
     with progress("training") as update:
-        facts = flow.train(Dataset.load(data), output, progress=update, **options)
+        facts = flow.train(Dataset.load(data), output, spec=spec, progress=update, **options)
     show(facts, as_json=as_json, title=str(output))
 
 

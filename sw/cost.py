@@ -104,6 +104,9 @@ def _layers(
         fmt = program.port(name).format
         value = fmt.decode(streams[program.resolve(name)])
         wanted = floats[position]
+        # Images are vectors in the program.
+        lead = wanted.ndim - len(network.shapes[position + 1])
+        wanted = wanted.reshape(*wanted.shape[:lead], -1)
         if value.ndim < wanted.ndim:
             wanted = wanted[:, -1]
         error = np.abs(value - wanted)

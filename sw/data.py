@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Samples and labels: reading, checking, splitting, rate coding."""
+"""Samples and labels: reading, checking, splitting."""
 
 import importlib
 import zipfile
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -90,8 +90,8 @@ class Dataset:
         Raises
         ------
         DataError
-            If the features or the classes differ from the network's inputs and outputs, or rate
-            coding meets a value outside 0 to 1.
+            If the features or the classes differ from the network's inputs and outputs, or a
+            coding by spikes meets a value outside 0 to 1.
         """
         for part in ("train", "test"):
             x = network.check_samples(getattr(self, f"x_{part}"), name=f"x_{part}")
@@ -234,58 +234,6 @@ def digits(*, test_fraction: float = 0.2, seed: int = 0) -> Dataset:
         train.append(rows[held_out:])
     chosen, rest = rng.permutation(np.concatenate(train)), rng.permutation(np.concatenate(test))
     return Dataset(x_train=x[chosen], y_train=y[chosen], x_test=x[rest], y_test=y[rest])
-
-
-def rate_encode(
-    x: NDArray[Any], steps: int, seed: int, *, frames: Sequence[int] | NDArray[Any] | None = None
-) -> NDArray[np.uint8]:
-    """Draw spikes whose probability is the value: ``P(s[f, t, k] = 1) = x[f, k]``.
-
-    Frame ``f`` draws from its own generator, seeded with ``[seed, f]``, in the order of steps and
-    then elements, so its spikes do not depend on the frames beside it.
-
-    Parameters
-    ----------
-    x : (frames, n) ndarray
-        Values from 0 to 1.
-    steps : int
-        Time steps of a frame.
-    seed : int
-        At least 0.
-    frames : (frames,) sequence of int, optional
-        Index of each row in the array it was taken from; 0, 1, 2, ... if not given.
-
-    Returns
-    -------
-    (frames, steps, n) ndarray of uint8
-        0 or 1.
-
-    Raises
-    ------
-    DataError
-        If a value lies outside 0 to 1.
-    """
-    check_rates("x", x)
-    spikes = np.empty((len(x), steps, x.shape[1]), np.uint8)
-    for frame, row, out in zip(range(len(x)) if frames is None else frames, x, spikes, strict=True):
-        rng = np.random.default_rng([seed, int(frame)])
-        np.less(rng.random(out.shape, np.float32), row, out=out.view(np.bool_))
-    return spikes
-
-
-def check_rates(name: str, x: NDArray[Any]) -> None:
-    """Refuse values outside 0 to 1, which are no probabilities.
-
-    Raises
-    ------
-    DataError
-        If there is one.
-    """
-    if x.size and not (x.min() >= 0 and x.max() <= 1):
-        raise DataError(
-            f"Rate coding needs values from 0 to 1, and {name} holds {x.min():g} to {x.max():g}: "
-            'scale it or use encoding="current"'
-        )
 
 
 def _array(name: str, values: Any) -> NDArray[Any]:

@@ -6,18 +6,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from spikewright.data import rate_encode, samples
+from spikewright.data import samples
 from spikewright.sim.errors import DataError
 from spikewright.sim.ports import SPIKE
 from spikewright.sim.primitive import Codes
 from spikewright.sim.program import Program
+from spikewright.spikes import SPIKE_CODES, spike_encode
 
 INPUT = "x"
 """Name of the input of a quantized network."""
 
 
 def input_codes(program: Program, x: Any, *, first: int = 0) -> Codes:
-    """Codes of samples: ``round(x / scale)``, saturated, or random spikes for rate encoding.
+    """Codes of samples: ``round(x / scale)``, saturated, or the spikes that stand for them.
 
     Parameters
     ----------
@@ -40,10 +41,11 @@ def input_codes(program: Program, x: Any, *, first: int = 0) -> Codes:
         raise DataError(
             f"x must have {port.size} features, one per input of the program, not {flat.shape[1]}"
         )
-    if encoding["kind"] == "rate":
+    if encoding["kind"] in SPIKE_CODES:
         steps, seed = program.steps or 1, int(encoding["seed"])
         rows = np.arange(first, first + len(flat))
-        return rate_encode(flat, steps, seed, frames=rows).astype(np.int64)
+        spikes = spike_encode(encoding["kind"], flat, steps, seed=seed, frames=rows)
+        return spikes.astype(np.int64)
     codes = np.floor(flat.astype(np.float64) / encoding["scale"] + 0.5)
     return port.format.saturate(codes).astype(np.int64)
 

@@ -29,34 +29,38 @@ Lanes = int | Mapping[str, int] | None
 Facts = dict[str, Any]
 
 
+SIZED = (
+    "neuron",
+    "tau_ms",
+    "dt_ms",
+    "threshold",
+    "reset",
+    "readout",
+    "steps",
+    "encoding",
+)
+"""Options of a network that is given by its layer sizes; a TOML file has its own."""
+
+
 def train(
-    data: Dataset,
-    output: Path,
-    *,
-    spec: str,
-    neuron: str,
-    tau_ms: float,
-    dt_ms: float,
-    progress: Update,
-    seed: int,
-    threshold: float,
-    reset: str,
-    readout: str,
-    steps: int,
-    encoding: str,
-    **options: Any,
+    data: Dataset, output: Path, *, spec: str, progress: Update, seed: int, **options: Any
 ) -> Facts:
-    """Train a network and save it."""
-    spiking: Facts = {
-        "tau": tau_ms * 1e-3,
-        "dt": dt_ms * 1e-3,
-        "threshold": threshold,
-        "reset": reset,
-        "readout": readout,
-        "steps": steps,
-        "encoding": encoding,
-    }
-    network = Network.from_spec(spec, neuron=neuron, seed=seed, **spiking)
+    """Train a network and save it.
+
+    Parameters
+    ----------
+    data : Dataset
+    output : path
+    spec : str
+        Layer sizes such as "784-128-10", or the name of a TOML file.
+    progress : callable
+    seed : int
+        Of the training, and of the weights where a TOML file gives none.
+    **options
+        Those of :data:`SIZED`, and of :func:`~spikewright.learn.fit.fit`.
+    """
+    sized = {name: options.pop(name) for name in SIZED}
+    network, made = _network(spec, seed, sized)
     data.check_fits(network)
     writable(output)
     history = fit(
@@ -70,8 +74,7 @@ def train(
     network.save(output)
     return {
         "network": spec,
-        "neuron": neuron,
-        **(spiking if network.spiking else {}),
+        **made,
         "seed": seed,
         "epochs": len(history),
         "train_accuracy": history[-1]["train_accuracy"],
@@ -80,6 +83,28 @@ def train(
         "seconds": sum(epoch["seconds"] or 0.0 for epoch in history),
         "history": history,
     }
+
+
+def is_file(spec: str) -> bool:
+    """Whether a network is given by a TOML file."""
+    return spec.lower().endswith(".toml")
+
+
+def _network(spec: str, seed: int, sized: Facts) -> tuple[Network, Facts]:
+    """Make the network, and tell what it was made with."""
+    if is_file(spec):
+        network = Network.from_toml(spec, seed=seed)
+        facts: Facts = {"layers": ", ".join(map(repr, network.layers))}
+        names = ("dt", "readout", "steps", "encoding") if network.spiking else ()
+        return network, {**facts, **{name: getattr(network, name) for name in names}}
+    spiking = {
+        "tau": sized["tau_ms"] * 1e-3,
+        "dt": sized["dt_ms"] * 1e-3,
+        **{name: sized[name] for name in SIZED[3:]},
+    }
+    neuron = sized["neuron"]
+    network = Network.from_spec(spec, neuron=neuron, seed=seed, **spiking)
+    return network, {"neuron": neuron, **(spiking if network.spiking else {})}
 
 
 def quantize(

@@ -10,17 +10,18 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from spikewright import network_file
-from spikewright.data import check_rates, labels, rate_encode, samples
+from spikewright import network_file, network_toml
+from spikewright.data import labels, samples
 from spikewright.learn import ops, structure
 from spikewright.learn.initialisers import INITIALISERS
 from spikewright.learn.layers import Dense, Layer, Leaky, Lif, Relu
 from spikewright.learn.options import check_count, check_name
 from spikewright.learn.tape import Array, Recording, Tape, Value
 from spikewright.sim.errors import DataError, ProgramError
+from spikewright.spikes import SPIKE_CODES, check_unit, spike_encode
 
-ENCODINGS = ("current", "rate")
-"""How a value enters a spiking network: as a constant current or as random spikes."""
+ENCODINGS = ("current", *SPIKE_CODES)
+"""How a value enters a spiking network: as a constant current, random spikes or one timed spike."""
 
 READOUTS = ("membrane", "count")
 """What a spiking network answers: last voltages of a Leaky layer or spike counts of a Lif."""
@@ -50,9 +51,10 @@ class Network:
         Time step, in seconds; unused without spikes.
     steps : int
         Time steps of a frame; unused without spikes.
-    encoding : {"current", "rate"}
+    encoding : {"current", "rate", "latency"}
         Input as a current held for the whole frame (the first product is then computed once a
-        frame) or as Bernoulli spikes of probability ``x``; unused without spikes.
+        frame), as Bernoulli spikes of probability ``x``, or as one spike, the earlier the larger
+        ``x`` (:func:`spikewright.spikes.latency_encode`); unused without spikes.
     readout : {"membrane", "count"}
         Logits are the voltages at the last step or the spike counts; unused without spikes.
     seed : int
@@ -147,6 +149,11 @@ class Network:
         return structure.is_spiking(self.layers)
 
     @property
+    def spike_input(self) -> bool:
+        """Whether samples enter as spikes, and so a product runs in every step from the first."""
+        return self.spiking and self.encoding in SPIKE_CODES
+
+    @property
     def n_in(self) -> int:
         """Values per frame."""
         return math.prod(self.shapes[0])
@@ -192,7 +199,7 @@ class Network:
         Raises
         ------
         DataError
-            If they do not fit the network, or rate coding meets a value outside 0 to 1.
+            If they do not fit the network, or a coding by spikes meets a value outside 0 to 1.
         """
         flat = samples(name, x)
         if flat.shape[1] != self.n_in:
@@ -200,8 +207,8 @@ class Network:
                 f"{name} must have {self.n_in} features, one per input of the network, "
                 f"not {flat.shape[1]}"
             )
-        if self.spiking and self.encoding == "rate":
-            check_rates(name, flat)
+        if self.spike_input:
+            check_unit(name, flat, self.encoding)
         return flat
 
     def check_labels(self, y: Any, length: int, *, name: str = "y") -> NDArray[np.int64]:
@@ -226,8 +233,7 @@ class Network:
         ``gradients``, and so have the samples if ``inputs``.
         """
         tape = Tape(gradients=gradients, training=training)
-        rate = self.spiking and self.encoding == "rate"
-        lead = (self.steps, frames) if rate else (frames,)
+        lead = (self.steps, frames) if self.spike_input else (frames,)
         zeros = np.zeros((*lead, self.n_in), np.float32)
         x = value = tape.variable(zeros) if inputs else tape.constant(zeros)
         if len(self.shapes[0]) > 1:
@@ -248,7 +254,7 @@ class Network:
             # Only this mode writes to `out` without a copy between.
             np.take(x, rows, axis=0, out=out, mode="clip")
         else:
-            spikes = rate_encode(x[rows], self.steps, seed, frames=rows)
+            spikes = spike_encode(self.encoding, x[rows], self.steps, seed=seed, frames=rows)
             np.copyto(out, spikes.swapaxes(0, 1))
 
     def save(self, path: str | Path) -> None:
@@ -265,6 +271,25 @@ class Network:
             If the file is missing, incomplete, altered or of another kind.
         """
         return network_file.load(path, cls)
+
+    @classmethod
+    def from_toml(cls, path: str | Path, *, seed: int = 0) -> "Network":
+        """Build a network from a TOML file of layers, see :mod:`spikewright.network_toml`.
+
+        Parameters
+        ----------
+        path : path
+        seed : int
+            Where the file gives none.
+
+        Raises
+        ------
+        FileError
+            If the file is missing or not TOML.
+        FormatError, ProgramError
+            If a layer or an option cannot be.
+        """
+        return network_toml.load(path, cls, seed=seed)
 
     def _run(self, x: Any) -> Iterator[Recording]:
         """Evaluate in chunks; each recording is overwritten by the next."""

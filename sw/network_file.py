@@ -5,9 +5,10 @@ import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from spikewright.data import read_arrays
 from spikewright.learn.layers import LAYERS
@@ -23,8 +24,13 @@ FORMAT = "spikewright-network-1"
 
 def save(network: "Network", path: str | Path) -> None:
     """Write a network to a .npz file under another name, then rename it."""
-    structure = {
-        "format": FORMAT,
+    head = {"format": FORMAT, **structure(network), "history": network.history}
+    write_arrays(path, structure=np.array(json.dumps(head)), **dict(_arrays(network)))
+
+
+def structure(network: "Network") -> dict[str, Any]:
+    """What a network is, without its arrays: ``layers`` and ``options``, as JSON can hold them."""
+    return {
         "layers": [{"kind": type(la).__name__, **la.options()} for la in network.layers],
         "options": {
             "dt": network.dt,
@@ -34,14 +40,16 @@ def save(network: "Network", path: str | Path) -> None:
             "seed": network.seed,
             "shape": list(network.shapes[0]),
         },
-        "history": network.history,
     }
-    arrays = dict(_arrays(network))
+
+
+def write_arrays(path: str | Path, **arrays: NDArray[Any]) -> None:
+    """Write arrays to a .npz file under another name, then rename it: complete or not at all."""
     path = Path(path)
     unfinished = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         with unfinished.open("wb") as file:
-            np.savez(file, allow_pickle=False, structure=np.array(json.dumps(structure)), **arrays)
+            np.savez(file, allow_pickle=False, **arrays)
         unfinished.replace(path)
     finally:
         unfinished.unlink(missing_ok=True)
@@ -59,12 +67,12 @@ def load(path: str | Path, kind: type["Network"]) -> "Network":
         raise FileError(f"There is no file {path}: check its name")
     try:
         arrays = read_arrays(path)
-        structure = json.loads(str(arrays["structure"]))
-        if structure["format"] != FORMAT:
+        head = json.loads(str(arrays["structure"]))
+        if head["format"] != FORMAT:
             raise _foreign(path)
-        layers = [LAYERS[layer.pop("kind")](**layer) for layer in structure["layers"]]
-        network = kind(layers, **structure["options"])
-        network.history = structure["history"]
+        layers = [LAYERS[layer.pop("kind")](**layer) for layer in head["layers"]]
+        network = kind(layers, **head["options"])
+        network.history = head["history"]
         for name, array in _arrays(network):
             stored = arrays[name]
             if stored.shape != array.shape or not np.isfinite(stored).all():

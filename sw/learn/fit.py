@@ -5,6 +5,7 @@ import math
 import warnings
 from collections.abc import Callable, Mapping
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from spikewright.learn.lowering.hardware import unsupported
@@ -13,11 +14,12 @@ from spikewright.learn.optimise.regularisers import Regularisers
 from spikewright.learn.options import check_name
 from spikewright.learn.rules.backprop import Backprop
 from spikewright.learn.rules.kickback import Kickback, broadcast, feedback, frozen
+from spikewright.learn.training.checkpoint import Checkpoints, facts
 from spikewright.learn.training.loop import UPDATES, History, Progress, Rule, Training
 from spikewright.learn.training.settings import Options
 from spikewright.learn.training.targets import prepare
 from spikewright.network import Network
-from spikewright.sim.errors import SpikewrightWarning
+from spikewright.sim.errors import ProgramError, SpikewrightWarning
 
 RULES: dict[str, Callable[..., Rule]] = {
     "backprop": Backprop,
@@ -55,6 +57,11 @@ def fit(
     weight_noise: float = 0.0,
     clip_norm: float | None = None,
     clip_value: float | None = None,
+    rate_strength: float = 0.0,
+    rate_target: float = 0.1,
+    checkpoint: str | Path | None = None,
+    checkpoint_every: int = 1,
+    resume: str | Path | None = None,
 ) -> History:
     """Train a network in place; the same arguments give the same bits on the same machine.
 
@@ -96,21 +103,36 @@ def fit(
         ``{"smoothing": 0.1}`` for cross-entropy.
     l1, l2, max_norm, weight_noise, clip_norm, clip_value
         See :class:`~spikewright.learn.optimise.regularisers.Regularisers`.
+    rate_strength, rate_target : float
+        Draw the firing rates of hidden neurons to a target, in spikes a step: see
+        :func:`~spikewright.learn.rules.backprop.rate_penalty`; rule "backprop" only.
+    checkpoint : path, optional
+        File that is written, complete or not at all, after whole epochs: all that is needed to go
+        on to the very bits that the run would have ended in.
+    checkpoint_every : int
+        Epochs from one checkpoint to the next; there is always one of the last epoch.
+    resume : path, optional
+        Checkpoint to go on from, with the same network (any weights), data and options; it may be
+        the file that ``checkpoint`` names.
 
     Returns
     -------
     list of dict
         train_loss, train_accuracy, validation_loss, validation_accuracy and seconds of every
         epoch; accuracies are shares, None for targets that are no classes, and validation is None
-        without one. Kickback adds the coherence. Also appended to ``network.history``.
+        without one. Kickback adds the coherence; backprop the firing_rate of hidden neurons that
+        fire, in spikes a step. Also appended to ``network.history``.
 
     Raises
     ------
     DataError
-        If samples or labels do not fit the network or the loss, or training diverges: the network
-        then keeps its parameters of the last whole epoch.
+        If samples or labels do not fit the network or the loss, are others than the checkpoint's,
+        or training diverges: the network then keeps its parameters of the last whole epoch, and
+        the checkpoint is that of a whole epoch too.
     ProgramError
-        If an option is wrong.
+        If an option is wrong, or the checkpoint is of another network or other options.
+    FileError
+        If the checkpoint to go on from is missing, incomplete, altered or of another kind.
 
     Warns
     -----
@@ -145,13 +167,38 @@ def fit(
             weight_noise=weight_noise,
             clip_norm=clip_norm,
             clip_value=clip_value,
+            rate_strength=rate_strength,
+            rate_target=rate_target,
         ),
     )
     targets = prepare(network, y, len(samples), loss)
     for sentence in unsupported(network.layers):
         warnings.warn(sentence, SpikewrightWarning, stacklevel=2)
-    made = RULES[rule](network, loss, **options.loss_options)
-    return Training(network, made, samples, targets, options, progress).run()
+    made = _rule(network, rule, options)
+    checkpoints = None
+    if checkpoint is not None or resume is not None:
+        checkpoints = Checkpoints(
+            path=checkpoint,
+            every=checkpoint_every,
+            resume=resume,
+            facts=facts(network, rule, samples, targets, options),
+        )
+    return Training(network, made, samples, targets, options, progress, checkpoints).run()
+
+
+def _rule(network: Network, name: str, options: Options) -> Rule:
+    rates = options.regularisers
+    if not rates.rate_strength:
+        return RULES[name](network, options.loss, **options.loss_options)
+    if name != "backprop":
+        raise ProgramError(f"Option rate_strength must be 0 with rule {name!r}, or use 'backprop'")
+    return Backprop(
+        network,
+        options.loss,
+        rate_strength=rates.rate_strength,
+        rate_target=rates.rate_target,
+        **options.loss_options,
+    )
 
 
 def _epochs(frames: int, batch: int, validation: float) -> int:

@@ -40,13 +40,11 @@ def input_gradients(
     DataError
         If samples or labels do not fit the network or the loss.
     ProgramError
-        If the loss is unknown, or the samples enter as random spikes, which have no gradient.
+        If the loss is unknown, or the samples enter as spikes, which have no gradient.
     """
     check_name("Loss", loss, LOSSES)
-    if network.spiking and network.encoding == "rate":
-        raise ProgramError(
-            'Samples that enter as random spikes have no gradient: use encoding="current"'
-        )
+    if network.spike_input:
+        raise ProgramError('Samples that enter as spikes have no gradient: use encoding="current"')
     samples = network.check_samples(x)
     targets = prepare(network, y, len(samples), loss)
     frames = len(samples)

@@ -10,7 +10,9 @@ from click.testing import CliRunner
 from trained import blobs, trained
 
 from spikewright.cli import main
+from spikewright.learn.training import checkpoint
 from spikewright.network import Network
+from spikewright.network_file import write_arrays
 from spikewright.quantize import quantize
 from spikewright.sim.program_file import load_program, save_program
 
@@ -68,6 +70,96 @@ def test_train_quantize_run_from_files(folder, tmp_path):
     assert facts["agreement"] == 1.0
     assert {"accuracy", "cycles_per_frame", "core_seconds", "transfer_seconds"} <= set(facts)
     assert "end_to_end_seconds" in facts
+
+
+TOML = """
+[network]
+steps = 5
+readout = "count"
+
+[[layer]]
+kind = "Dense"
+n_in = 12
+n_out = 9
+
+[[layer]]
+kind = "Lif"
+tau = 0.01
+
+[[layer]]
+kind = "Dense"
+n_out = 4
+
+[[layer]]
+kind = "Lif"
+"""
+
+
+def test_train_a_network_of_a_toml_file(folder, tmp_path):
+    net, toml = tmp_path / "net.npz", tmp_path / "net.toml"
+    toml.write_text(TOML)
+    train = ("train", "--data", folder / "data.npz", "-o", net, "--epochs", 2, "--network", toml)
+    facts = json.loads(run(*train, "--seed", 3, "--json")[0])
+    assert (facts["network"], facts["steps"], facts["readout"]) == (str(toml), 5, "count")
+    network = Network.load(net)
+    assert [layer.n_out for layer in network.layers] == [9, 9, 4, 4]
+    assert (network.layers[1].tau, network.seed) == (0.01, 3)
+    assert refused(*train, "--tau-ms", 20) == (
+        f"Option --tau-ms is for layer sizes: write it into {toml}"
+    )
+    toml.write_text(TOML.replace('"Dense"', '"dense"'))
+    assert refused(*train) == "Layer 0 has the unknown kind 'dense': did you mean Dense?"
+    toml.write_text(TOML.replace("]]", "]"))
+    assert refused(*train).startswith(f"{toml} is not TOML: ")
+    toml.unlink()
+    assert refused(*train) == f"There is no file {toml}: check its name"
+
+
+def test_training_goes_on_from_a_checkpoint(folder, tmp_path, monkeypatch):
+    def train(name, *more):
+        return (
+            *("train", "--network", "12-9-4", "--data", folder / "data.npz", "--epochs", 4),
+            *("--optimiser", "rmsprop", "--loss", "hinge", "--decay", "linear", "--l2", 0.01),
+            *("-o", tmp_path / name, *more),
+        )
+
+    path = tmp_path / "c.npz"
+    run(*train("whole.npz"))
+    # Only the first is written, as if the run had been cut after it.
+    monkeypatch.setattr(
+        checkpoint, "write_arrays", lambda path, **a: path.exists() or write_arrays(path, **a)
+    )
+    run(*train("cut.npz", "--checkpoint", path, "--checkpoint-every", 2))
+    assert json.loads(str(np.load(path)["head"]))["standing"]["epochs"] == 2
+    run(*train("resumed.npz", "--resume", path))
+    for a, b in zip(
+        *(Network.load(tmp_path / f"{name}.npz").parameters() for name in ("whole", "resumed")),
+        strict=True,
+    ):
+        np.testing.assert_array_equal(a, b)
+    assert refused(*train("no.npz", "--resume", path, "--batch", 7)) == (
+        f"Checkpoint {path} was made with batch 64, not 7: go on with the same network, "
+        "data and options"
+    )
+    assert refused(*train("no.npz", "--resume", tmp_path / "d.npz")) == (
+        f"There is no checkpoint {tmp_path / 'd.npz'}: check its name"
+    )
+    assert not (tmp_path / "no.npz").exists()
+
+
+@pytest.mark.parametrize(
+    ("option", "sentence"),
+    [
+        ("optimiser", "Optimiser must be adam, sgd, nesterov, adagrad, rmsprop or rprop, not 'x'"),
+        ("decay", "Decay must be cosine, none, step, exponential or linear, not 'x'"),
+        ("loss", "Loss must be cross-entropy, mse, bernoulli, hinge or l1, not 'x'"),
+    ],
+)
+def test_unknown_names_are_refused_with_those_known(folder, tmp_path, option, sentence):
+    out = tmp_path / "net.npz"
+    arguments = ("train", "--network", "12-4", "--data", folder / "data.npz", "-o", out)
+    assert refused(*arguments, f"--{option}", "x") == sentence
+    assert option in run("train", "--help")[0]
 
 
 def test_run_and_verify_on_rtl(folder):

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from spikewright.data import Dataset, digits, rate_encode
+from spikewright.data import Dataset, digits
 from spikewright.network import Network
 from spikewright.sim.errors import DataError, FileError, ToolError
 
@@ -194,25 +194,3 @@ def test_digits_need_a_fraction_and_scikit_learn(monkeypatch: pytest.MonkeyPatch
     sentence = "The bundled digits need scikit-learn: run pip install spikewright[demo]"
     with pytest.raises(ToolError, match=f"^{re.escape(sentence)}$"):
         digits()
-
-
-def test_spikes_have_the_rate_of_their_value() -> None:
-    x = np.array([[0.0, 0.1, 0.5, 0.9, 1.0]])
-    spikes = rate_encode(x, 20_000, 3)
-    assert spikes.dtype == np.uint8
-    assert spikes.shape == (1, 20_000, 5)
-    assert set(np.unique(spikes)) == {0, 1}
-    rates = spikes[0].mean(0)
-    np.testing.assert_array_less(np.abs(rates - x[0]), 4 * np.sqrt(0.25 / 20_000))
-    assert (rates[0], rates[4]) == (0, 1)
-
-
-def test_spikes_of_a_frame_do_not_depend_on_its_batch() -> None:
-    x = np.random.default_rng(0).random((6, 4))
-    spikes = rate_encode(x, 8, 5)
-    np.testing.assert_array_equal(rate_encode(x[[4, 2]], 8, 5, frames=[4, 2]), spikes[[4, 2]])
-    np.testing.assert_array_equal(rate_encode(x, 8, 5), spikes)
-    np.testing.assert_array_equal(rate_encode(x, 5, 5), spikes[:, :5])
-    assert (rate_encode(x, 8, 6) != spikes).any()
-    alike = rate_encode(np.full((2, 50), 0.5), 8, 5)
-    assert (alike[0] != alike[1]).any()

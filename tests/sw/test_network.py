@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from spikewright.data import rate_encode
 from spikewright.learn.fit import fit
 from spikewright.learn.layers import (
     Alif,
@@ -28,6 +27,7 @@ from spikewright.learn.layers import (
 )
 from spikewright.network import CHUNK, Network
 from spikewright.sim.errors import DataError, FileError, FormatError, ProgramError
+from spikewright.spikes import spike_encode
 
 X = np.random.default_rng(0).random((CHUNK + 7, 6), np.float32)
 
@@ -56,7 +56,7 @@ def simulate(network: Network, inputs: np.ndarray) -> list[np.ndarray]:
     return [np.array(rows) for rows in outputs]
 
 
-@pytest.mark.parametrize("encoding", ["current", "rate"])
+@pytest.mark.parametrize("encoding", ["current", "rate", "latency"])
 @pytest.mark.parametrize("readout", ["membrane", "count"])
 @pytest.mark.parametrize("reset", ["subtract", "zero"])
 def test_spiking_network_follows_its_equations(encoding: str, readout: str, reset: str) -> None:
@@ -66,13 +66,13 @@ def test_spiking_network_follows_its_equations(encoding: str, readout: str, rese
         encoding=encoding,
         readout=readout,
         reset=reset,
-        threshold=0.4,
+        threshold=0.1 if encoding == "latency" else 0.4,
         tau=0.01,
         steps=11,
         seed=3,
     )
     logits, trace = network.forward(X), network.trace(X)
-    spikes = rate_encode(X, 11, 3)
+    spikes = X if encoding == "current" else spike_encode(encoding, X, 11, seed=3)
     rates = []
     for frame in range(0, len(X), 9):
         inputs = np.tile(X[frame], (11, 1)) if encoding == "current" else spikes[frame]
@@ -317,9 +317,9 @@ def _saved(path: Path) -> Path:
             "Readout must be membrane or count, not 'first'",
         ),
         (
-            lambda: Network([Dense(4, 3)], encoding="latency"),
+            lambda: Network([Dense(4, 3)], encoding="phase"),
             ProgramError,
-            "Encoding must be current or rate, not 'latency'",
+            "Encoding must be current, rate or latency, not 'phase'",
         ),
         (
             lambda: Network([Dense(4, 3)], dt=0.0),

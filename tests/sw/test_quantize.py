@@ -5,11 +5,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from trained import blobs, trained
 
+from spikewright.calibration import voltages
 from spikewright.cost import compare
 from spikewright.encoding import input_codes, saturated_inputs
 from spikewright.learn.layers import Dense, Leaky, Lif, Relu
 from spikewright.network import Network
-from spikewright.quantize import quantize, voltages
+from spikewright.quantize import quantize
 from spikewright.scales import best_frac, quantized, width_for
 from spikewright.sim import golden
 from spikewright.sim.errors import DataError, FormatError

@@ -20,6 +20,7 @@ from spikewright.learn.ops.recurrent import Adaptation, recurrent_lif
 from spikewright.learn.ops.spiking import SURROGATES
 from spikewright.learn.options import check_name
 from spikewright.learn.tape import Array, Value
+from spikewright.sim.errors import ProgramError
 
 RESETS = ("subtract", "zero")
 """What a spike does to the voltage."""
@@ -37,14 +38,14 @@ class Leaky(Plain):
     size : int
         Number of neurons; of images, channels times rows times columns.
     tau : float
-        Membrane time constant, in seconds.
+        Membrane time constant, in seconds; infinite for no leak.
 
     Raises
     ------
     FormatError
         If the size is not a positive integer.
     ProgramError
-        If the time constant is not positive and finite.
+        If the time constant is not positive.
     """
 
     size: int
@@ -52,7 +53,8 @@ class Leaky(Plain):
 
     def __post_init__(self) -> None:
         check_size(f"{type(self).__name__} size", self.size)
-        check_positive("Membrane time constant", self.tau, "s")
+        if not self.tau > 0:
+            raise ProgramError(f"Membrane time constant must be positive, not {self.tau!r} s")
 
     @property
     def n_in(self) -> int:
@@ -105,7 +107,7 @@ class Lif(Leaky):
     size : int
         Number of neurons; of images, channels times rows times columns.
     tau : float
-        Membrane time constant, in seconds.
+        Membrane time constant, in seconds; infinite for no leak, an integrate-and-fire neuron.
     threshold : float
         Voltage at which a neuron fires.
     reset : {"subtract", "zero"}
@@ -121,7 +123,7 @@ class Lif(Leaky):
     FormatError
         If the size is not a positive integer.
     ProgramError
-        If a constant is not positive and finite, or a name is unknown.
+        If a constant is not positive and, but for ``tau``, finite, or a name is unknown.
     """
 
     threshold: float = 1.0

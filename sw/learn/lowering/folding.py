@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Networks without the layers that only training needs."""
+"""Networks without the layers that only training needs, down to what is gateware."""
 
 from spikewright.learn.layers import BatchNorm, Conv2d, Dense, Dropout, Layer
-from spikewright.learn.lowering.hardware import check_hardware
+from spikewright.learn.lowering.hardware import check_layers, check_order
+from spikewright.learn.lowering.rebuild import rebuilt
+from spikewright.learn.lowering.unroll import unroll
 from spikewright.learn.tape import Array
 from spikewright.network import Network
 from spikewright.sim.errors import ProgramError
@@ -50,30 +52,31 @@ def fold(network: Network) -> tuple[Network, list[int]]:
     if positions:
         # What dropout passes on is the output of the layer before it.
         positions[-1] = len(network.layers) - 1
-    folded = Network(
-        layers,
-        shape=network.shapes[0],
-        dt=network.dt,
-        steps=network.steps,
-        encoding=network.encoding,
-        readout=network.readout,
-        seed=network.seed,
-    )
-    folded.history = list(network.history)
-    return folded, positions
+    return rebuilt(network, layers, network.shapes[0]), positions
 
 
 def hardware_form(network: Network) -> tuple[Network, list[int]]:
-    """:func:`fold` a network, and refuse what has no hardware form even then.
+    """:func:`fold` and unroll a network, and refuse what has no hardware form even then.
+
+    See :func:`spikewright.learn.lowering.unroll.unroll` for what images cost.
+
+    Returns
+    -------
+    network : Network
+        Of Dense, Relu, Lif and Leaky, on vectors; the same object if it was so already.
+    positions : list of int
+        For each layer of the result, the layer of ``network`` whose output it makes.
 
     Raises
     ------
     ProgramError
         For a layer or an order of layers that has none.
     """
-    folded, positions = fold(network)
-    check_hardware(folded.layers, spiking=folded.spiking, readout=folded.readout)
-    return folded, positions
+    check_layers(network.layers)
+    folded, kept = fold(network)
+    unrolled, places = unroll(folded)
+    check_order(unrolled.layers, folded.layers, readout=folded.readout)
+    return unrolled, [kept[place] for place in places]
 
 
 def _folded(layer: Dense | Conv2d, norm: BatchNorm) -> Dense | Conv2d:

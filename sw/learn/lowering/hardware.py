@@ -3,7 +3,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from spikewright.learn.layers import Layer
+from spikewright.learn.layers import Dense, Layer
 from spikewright.sim.errors import ProgramError
 
 PLAIN = ("Dense", "Relu", "Leaky", "Lif")
@@ -11,6 +11,9 @@ PLAIN = ("Dense", "Relu", "Leaky", "Lif")
 
 FOLDED = ("Dropout", "BatchNorm")
 """Layers that :func:`spikewright.learn.lowering.folding.fold` takes away."""
+
+UNROLLED = ("Conv2d", "AvgPool2d", "Flatten")
+"""Layers of images that :func:`spikewright.learn.lowering.unroll.unroll` makes Dense of."""
 
 MOVED = ("SignedRelu",)
 """Layers that :func:`spikewright.learn.rules.kickback.unsigned` takes away, on request."""
@@ -21,10 +24,7 @@ NEAREST = {
     "Sigmoid": "Relu",
     "Tanh": "Relu",
     "Maxout": "Dense and Relu",
-    "Conv2d": "Dense",
-    "MaxPool2d": "Dense",
-    "AvgPool2d": "Dense",
-    "Flatten": "Dense on vectors",
+    "MaxPool2d": "AvgPool2d or a stride",
     "Alif": "Lif",
     "RecurrentLif": "Lif",
     "Rnn": "Dense over a window of the sequence",
@@ -39,47 +39,58 @@ def unsupported(layers: Sequence[Layer]) -> Iterator[str]:
     seen: set[str] = set()
     for position, layer in enumerate(layers):
         kind = type(layer).__name__
-        if kind not in (*PLAIN, *FOLDED, *MOVED) and kind not in seen:
+        if kind not in (*PLAIN, *FOLDED, *UNROLLED, *MOVED) and kind not in seen:
             seen.add(kind)
-            nearest = NEAREST.get(kind, "Dense, Relu, Lif or Leaky")
+            nearest = NEAREST.get(kind, "Dense, Conv2d, Relu, Lif or Leaky")
             yield (
                 f"Layer {position}, {layer!r}, has no hardware form and quantize refuses it: "
                 f"use {nearest} in its place"
             )
 
 
-def check_hardware(layers: Sequence[Layer], *, spiking: bool, readout: str) -> None:
-    """Refuse what cannot become gateware.
+def check_layers(layers: Sequence[Layer]) -> None:
+    """Refuse layers that cannot become gateware.
+
+    Raises
+    ------
+    ProgramError
+        For a layer that has no hardware form, with the nearest alternative.
+    """
+    for sentence in unsupported(layers):
+        raise ProgramError(sentence.replace(" and quantize refuses it", ""))
+    if any(type(layer).__name__ in MOVED for layer in layers):
+        raise ProgramError(
+            "Signs of SignedRelu must be in the weights after it to have a hardware form: "
+            "quantize spikewright.learn.rules.kickback.unsigned(network)"
+        )
+
+
+def check_order(layers: Sequence[Layer], folded: Sequence[Layer], *, readout: str) -> None:
+    """Refuse an order of layers that cannot become gateware.
 
     Parameters
     ----------
     layers : sequence of Layer
-        Folded.
-    spiking : bool
+        Unrolled.
+    folded : sequence of Layer
+        The same before that, as the sentence calls them.
     readout : {"membrane", "count"}
 
     Raises
     ------
     ProgramError
-        For a layer that has no hardware form, with the nearest alternative, or an order of layers
-        that has none.
     """
-    for sentence in unsupported(layers):
-        raise ProgramError(sentence.replace(" and quantize refuses it", ""))
-    kinds = [type(layer).__name__ for layer in layers]
-    if set(MOVED) & set(kinds):
-        raise ProgramError(
-            "Signs of SignedRelu must be in the weights after it to have a hardware form: "
-            "quantize spikewright.learn.rules.kickback.unsigned(network)"
-        )
-    if spiking:
+    kinds = ["Dense" if isinstance(layer, Dense) else type(layer).__name__ for layer in layers]
+    given = [type(layer).__name__ for layer in folded]
+    product = "Dense or Conv2d" if set(UNROLLED) & set(given) else "Dense"
+    if set(kinds) & {"Lif", "Leaky"}:
         final = "Leaky" if readout == "membrane" else "Lif"
         expected = ["Dense", "Lif"] * (len(kinds) // 2 - 1) + ["Dense", final]
-        rule = f'alternate Dense and Lif and end in {final} (readout="{readout}")'
+        rule = f'alternate {product} and Lif and end in {final} (readout="{readout}")'
     else:
         expected = ["Dense", "Relu"] * (len(kinds) // 2) + ["Dense"]
-        rule = "alternate Dense and Relu, begin and end with Dense"
+        rule = f"alternate {product} and Relu, begin and end with {product}"
     if kinds != expected:
         raise ProgramError(
-            f"Layers must {rule} to have a hardware form, not {', '.join(kinds) or 'be empty'}"
+            f"Layers must {rule} to have a hardware form, not {', '.join(given) or 'be empty'}"
         )

@@ -1,14 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
 """Convolution of images as a matrix product over their patches (im2col)."""
 
+import math
+from collections.abc import Iterator
+
 import numpy as np
+from numpy.typing import DTypeLike
 
 from spikewright.learn.ops.windows import Pair, positions, taps
 from spikewright.learn.tape import Array, Value
 from spikewright.sim.errors import FormatError
 
-CHUNK = 1 << 22
+CHUNK = 1 << 21
 """Bytes of patches that are made at a time, few enough for a cache."""
+
+KEPT = 1 << 26
+"""Bytes of patches that are kept from the forward to the backward sweep, and not made again."""
 
 
 def conv2d(
@@ -46,52 +53,53 @@ def conv2d(
             f"and {bias.data.shape}"
         )
     patches = _Patches(x.data.shape[-3:], (window[0], window[1]), stride, padding)
-    lead, places = x.data.shape[:-3], patches.places
-    y = x.tape.output((*lead, kernels, *places), x.data.dtype, x, weight, bias)
+    places, dtype = patches.places, x.data.dtype
+    y = x.tape.output((*x.data.shape[:-3], kernels, *places), dtype, x, weight, bias)
     images, maps = x.data.reshape(-1, *x.data.shape[-3:]), y.data.reshape(-1, kernels, *places)
-    flat = maps.reshape(len(maps), kernels, -1)
-    some = max(1, CHUNK // (patches.length * flat.shape[2] * x.data.itemsize))
-    chunks = [slice(k, k + some) for k in range(0, len(images), some)]
-    columns = np.empty((min(some, len(images)), patches.length, flat.shape[2]), x.data.dtype)
-    frame = np.zeros((len(columns), *patches.padded), x.data.dtype)
-    # Sums of gradients, where there are any for the images.
-    shares, sums = (np.empty_like(a) if x.grad is not None else a[:0] for a in (columns, frame))
-
-    def gather(chunk: slice) -> Array:
-        part = images[chunk]
-        patches.gather(part, frame[: len(part)], columns[: len(part)])
-        return columns[: len(part)]
+    size = patches.length * places[0] * places[1] * dtype.itemsize
+    some = max(1, CHUNK // size)
+    # One chunk's scratch serves the next, unless the backward sweep can have them all.
+    kept = y.grad is not None and size * len(images) <= KEPT
+    shared = None if kept else _Scratch(dtype)
+    chunks = [
+        _Chunk(patches, images[k : k + some], maps[k : k + some], shared or _Scratch(dtype))
+        for k in range(0, len(images), some)
+    ]
 
     def forward() -> None:
+        flat = weight.data.reshape(kernels, -1)
         for chunk in chunks:
-            np.matmul(weight.data.reshape(kernels, -1), gather(chunk), out=flat[chunk])
-        np.add(maps, bias.data[:, None, None], out=maps)
+            np.matmul(flat, chunk.gather(), out=chunk.results)
+            np.add(chunk.turned(chunk.results), bias.data[:, None, None], out=chunk.maps)
 
     def backward() -> None:
-        grads = y.gradient().reshape(flat.shape)
-        bias.receive(lambda out: np.sum(grads.sum(axis=2), axis=0, out=out))
-        weight.receive(lambda out: correlate(grads, out))
-        x.receive(lambda out: spread(grads, out.reshape(images.shape)))
+        bias.receive(lambda out: np.sum(y.gradient().reshape(maps.shape), axis=(0, 2, 3), out=out))
+        weight.receive(correlate)
+        x.receive(spread)
 
-    def correlate(grads: Array, out: Array) -> None:
+    def grads() -> Iterator[tuple[slice, _Chunk, Array]]:
+        given = y.gradient().reshape(maps.shape)
+        for start, chunk in zip(range(0, len(images), some), chunks, strict=True):
+            here = slice(start, start + some)
+            np.copyto(chunk.turned(chunk.results), given[here])
+            yield here, chunk, chunk.results
+
+    def correlate(out: Array) -> None:
         out.fill(0)
-        for chunk in chunks:
-            # A single chunk's patches are still there from the forward sweep.
-            seen = columns if len(chunks) == 1 else gather(chunk)
-            out += np.matmul(grads[chunk], seen.swapaxes(1, 2)).sum(axis=0).reshape(out.shape)
+        for _, chunk, results in grads():
+            seen = chunk.columns if kept else chunk.gather()
+            out += np.matmul(results, seen.T).reshape(out.shape)
 
-    def spread(grads: Array, out: Array) -> None:
-        for chunk in chunks:
-            part = out[chunk]
-            mine = shares[: len(part)]
-            np.matmul(weight.data.reshape(kernels, -1).T, grads[chunk], out=mine)
-            patches.scatter(mine, sums[: len(part)], part)
+    def spread(out: Array) -> None:
+        flat, target = weight.data.reshape(kernels, -1).T, out.reshape(images.shape)
+        for here, chunk, results in grads():
+            chunk.scatter(np.matmul(flat, results), target[here])
 
     return x.tape.record(y, forward, backward)
 
 
 class _Patches:
-    """The patches of an image under a sliding window, as columns of a matrix."""
+    """Where the patches of an image under a sliding window lie."""
 
     def __init__(self, image: tuple[int, ...], window: Pair, stride: Pair, padding: Pair):
         channels, rows, columns = image
@@ -99,30 +107,69 @@ class _Patches:
         self.places = positions((rows, columns), window, stride, padding)
         self.length = channels * window[0] * window[1]
         self.padded = (channels, rows + 2 * padding[0], columns + 2 * padding[1])
-        self._shape = (channels, *window, *self.places)
-        self._inside = (
+        self.shape = (channels, *window, *self.places)
+        self.bare = padding == (0, 0)
+        self.inside = (
             ...,
             slice(padding[0], padding[0] + rows),
             slice(padding[1], padding[1] + columns),
         )
-        self._bare = padding == (0, 0)
 
-    def gather(self, images: Array, frame: Array, columns: Array) -> None:
-        """Copy the patches of ``images`` to ``columns``; ``frame`` is the padded images."""
-        source = images
-        if not self._bare:
-            frame[self._inside] = images
-            source = frame
-        patches = columns.reshape(len(columns), *self._shape)
-        for (row, column), view in taps(source, self.window, self.stride, self.places):
-            np.copyto(patches[:, :, row, column], view)
 
-    def scatter(self, columns: Array, sums: Array, out: Array) -> None:
+class _Scratch:
+    """Arrays by name, each made once for the largest that is asked for."""
+
+    def __init__(self, dtype: DTypeLike):
+        self._dtype = dtype
+        self._arrays: dict[str, Array] = {}
+
+    def take(self, name: str, *shape: int) -> Array:
+        """Array of a shape; whatever had this name before is overwritten with it."""
+        size = math.prod(shape)
+        if name not in self._arrays or self._arrays[name].size < size:
+            self._arrays[name] = np.empty(size, self._dtype)
+        return self._arrays[name][:size].reshape(shape)
+
+
+class _Chunk:
+    """Some images, worked on with their number as the last axis.
+
+    What one place of the window meets is then copied and added in runs as long as the chunk, and
+    all products of the chunk are one.
+    """
+
+    def __init__(self, patches: _Patches, images: Array, maps: Array, scratch: _Scratch):
+        self.patches, self.images, self.maps, self._scratch = patches, images, maps, scratch
+        wide = patches.places[0] * patches.places[1] * len(images)
+        self.results = scratch.take("results", maps.shape[1], wide)
+        self.columns = scratch.take("columns", patches.length, wide)
+        self._frame = scratch.take("frame", *patches.padded, len(images))
+
+    def turned(self, matrix: Array) -> Array:
+        """Results or their gradients (kernels, places * images) as (images, kernels, *places)."""
+        shaped = matrix.reshape(len(matrix), *self.patches.places, len(self.images))
+        return np.moveaxis(shaped, -1, 0)
+
+    def gather(self) -> Array:
+        """Copy the patches to the columns of a matrix, and return it."""
+        frame, patches = np.moveaxis(self._frame, -1, 0), self._patches(self.columns)
+        if not self.patches.bare:
+            frame.fill(0)
+        np.copyto(frame[self.patches.inside], self.images)
+        for place, view in self._taps(frame):
+            np.copyto(patches[:, :, *place], view)
+        return self.columns
+
+    def scatter(self, columns: Array, out: Array) -> None:
         """Add each patch of ``columns`` to its place in ``out``: the transpose of ``gather``."""
-        target = out if self._bare else sums
-        target.fill(0)
-        patches = columns.reshape(len(columns), *self._shape)
-        for (row, column), view in taps(target, self.window, self.stride, self.places):
-            np.add(view, patches[:, :, row, column], out=view)
-        if not self._bare:
-            np.copyto(out, sums[self._inside])
+        frame, patches = np.moveaxis(self._frame, -1, 0), self._patches(columns)
+        frame.fill(0)
+        for place, view in self._taps(frame):
+            np.add(view, patches[:, :, *place], out=view)
+        np.copyto(out, frame[self.patches.inside])
+
+    def _patches(self, columns: Array) -> Array:
+        return np.moveaxis(columns.reshape(*self.patches.shape, len(self.images)), -1, 0)
+
+    def _taps(self, frame: Array) -> Iterator[tuple[Pair, Array]]:
+        return taps(frame, self.patches.window, self.patches.stride, self.patches.places)

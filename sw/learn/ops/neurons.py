@@ -1,12 +1,26 @@
 # SPDX-License-Identifier: Apache-2.0
 """Neuron dynamics as single operations over all time steps, differentiated through time."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
 from spikewright.learn.ops.spiking import SURROGATES
 from spikewright.learn.tape import Array, Value
+
+Charge = Callable[[Array, Array, Array], None]
+"""``charge(v, i, out)`` writes to ``out`` the voltage that a current makes of the one before."""
+
+
+def leaking(leak: float) -> Charge:
+    """Leaky sum ``v - leak * v + i``."""
+    keep = 1 - leak
+
+    def charge(state: Array, current: Array, out: Array) -> None:
+        np.multiply(state, keep, out=out)
+        np.add(out, current, out=out)
+
+    return charge
 
 
 def lif(
@@ -18,6 +32,7 @@ def lif(
     reset: str,
     slope: float,
     surrogate: str = "fast-sigmoid",
+    charge: Charge | None = None,
 ) -> Value:
     """Leaky integrate-and-fire neurons over the steps of a frame.
 
@@ -46,6 +61,9 @@ def lif(
         Sharpness of the surrogate, per unit of the voltage.
     surrogate : str
         A name in :data:`~spikewright.learn.ops.spiking.SURROGATES`.
+    charge : callable, optional
+        What takes the place of ``v - leak * v + i``, such as the same with rounding; the gradient
+        is that of this sum even so.
 
     Returns
     -------
@@ -58,13 +76,13 @@ def lif(
     voltages = np.empty((steps if trained else 1, *frame), current.data.dtype)
     state = np.empty(frame, current.data.dtype)
     keep, through = 1 - leak, SURROGATES[surrogate]
+    advance = leaking(leak) if charge is None else charge
 
     def forward() -> None:
         state.fill(0)
         for t, (i, s) in enumerate(zip(_each(current.data, steps), spikes.data, strict=True)):
             u = voltages[t % len(voltages)]
-            np.multiply(state, keep, out=u)
-            np.add(u, i, out=u)
+            advance(state, i, u)
             np.greater_equal(u, threshold, out=s)
             if reset == "subtract":
                 np.multiply(s, threshold, out=state)
@@ -92,7 +110,7 @@ def lif(
     return current.tape.record(spikes, forward, lambda: current.receive(write))
 
 
-def leaky(current: Value, *, steps: int, leak: float) -> Value:
+def leaky(current: Value, *, steps: int, leak: float, charge: Charge | None = None) -> Value:
     """Leaky integrators that never fire: ``v[t] = v[t-1] - leak * v[t-1] + i[t]``, ``v[-1] = 0``.
 
     Parameters
@@ -103,6 +121,8 @@ def leaky(current: Value, *, steps: int, leak: float) -> Value:
         Time steps of a frame.
     leak : float
         Fraction of the voltage lost per step.
+    charge : callable, optional
+        As of :func:`lif`.
 
     Returns
     -------
@@ -113,12 +133,12 @@ def leaky(current: Value, *, steps: int, leak: float) -> Value:
     voltages = current.tape.output((steps, *frame), current.data.dtype, current)
     state = np.empty(frame, current.data.dtype)
     keep = 1 - leak
+    advance = leaking(leak) if charge is None else charge
 
     def forward() -> None:
         previous = np.zeros_like(state)
         for i, v in zip(_each(current.data, steps), voltages.data, strict=True):
-            np.multiply(previous, keep, out=v)
-            np.add(v, i, out=v)
+            advance(previous, i, v)
             previous = v
 
     def write(out: Array) -> None:

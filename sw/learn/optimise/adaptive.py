@@ -33,6 +33,10 @@ class AdaGrad:
         self._parameters = list(parameters)
         self._squares = [np.zeros_like(p) for p in parameters]
 
+    def state(self) -> list[Array]:
+        """What is kept from step to step, shared and not copied."""
+        return self._squares
+
     def step(self, gradients: Sequence[Array], rate: float) -> None:
         """Update the parameters; the gradients are used as scratch space and lost."""
         state = zip(self._parameters, gradients, self._squares, strict=True)
@@ -71,6 +75,10 @@ class RmsProp:
         self.rho, self.epsilon = rho, epsilon
         self._parameters = list(parameters)
         self._squares = [np.zeros_like(p) for p in parameters]
+
+    def state(self) -> list[Array]:
+        """What is kept from step to step, shared and not copied."""
+        return self._squares
 
     def step(self, gradients: Sequence[Array], rate: float) -> None:
         """Update the parameters; the gradients are used as scratch space and lost."""
@@ -127,12 +135,19 @@ class Rprop:
         self.grow, self.shrink, self.shortest, self.longest = grow, shrink, shortest, longest
         self._parameters = list(parameters)
         self._signs = [np.zeros_like(p) for p in parameters]
-        self._lengths: list[Array] = []
+        self._lengths = [np.zeros_like(p) for p in parameters]
+        self._steps = np.zeros((), np.int64)
+
+    def state(self) -> list[Array]:
+        """What is kept from step to step, shared and not copied."""
+        return [*self._signs, *self._lengths, self._steps]
 
     def step(self, gradients: Sequence[Array], rate: float) -> None:
         """Update the parameters; the gradients are used as scratch space and lost."""
-        if not self._lengths:
-            self._lengths = [np.full_like(p, rate) for p in self._parameters]
+        if not self._steps:
+            for length in self._lengths:
+                length.fill(rate)
+        self._steps += 1
         state = zip(self._parameters, gradients, self._signs, self._lengths, strict=True)
         for parameter, gradient, sign, length in state:
             np.sign(gradient, out=gradient)
@@ -182,7 +197,11 @@ class Adam:
         self._parameters = list(parameters)
         self._means = [np.zeros_like(p) for p in parameters]
         self._squares = [np.zeros_like(p) for p in parameters]
-        self._steps = 0
+        self._steps = np.zeros((), np.int64)
+
+    def state(self) -> list[Array]:
+        """What is kept from step to step, shared and not copied."""
+        return [*self._means, *self._squares, self._steps]
 
     def step(self, gradients: Sequence[Array], rate: float) -> None:
         """Update the parameters; the gradients are used as scratch space and lost.
@@ -191,8 +210,9 @@ class Adam:
         ``root``: four passes over memory less, the same result.
         """
         self._steps += 1
-        root = ((1 - self.beta2) / (1 - self.beta2**self._steps)) ** 0.5
-        scale = rate * (1 - self.beta1) / (1 - self.beta1**self._steps) / root
+        steps = int(self._steps)
+        root = ((1 - self.beta2) / (1 - self.beta2**steps)) ** 0.5
+        scale = rate * (1 - self.beta1) / (1 - self.beta1**steps) / root
         state = zip(self._parameters, gradients, self._means, self._squares, strict=True)
         for parameter, gradient, mean, square in state:
             np.multiply(mean, self.beta1, out=mean)

@@ -29,6 +29,9 @@ class Optimiser(Protocol):
     def step(self, gradients: Sequence[Array], rate: float) -> None:
         """Update the parameters; the gradients are used as scratch space and lost."""
 
+    def state(self) -> list[Array]:
+        """What is kept from step to step, shared and not copied: a checkpoint holds it."""
+
 
 class Sgd:
     """Stochastic gradient descent with momentum.
@@ -54,6 +57,10 @@ class Sgd:
         self.momentum = momentum
         self._parameters = list(parameters)
         self._velocities = [np.zeros_like(p) for p in parameters] if momentum else []
+
+    def state(self) -> list[Array]:
+        """What is kept from step to step, shared and not copied."""
+        return self._velocities
 
     def step(self, gradients: Sequence[Array], rate: float) -> None:
         """Update the parameters; the gradients are used as scratch space and lost."""

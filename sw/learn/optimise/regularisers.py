@@ -34,6 +34,10 @@ class Regularisers:
         ``g <- g v / |g|``.
     clip_value : float, optional
         Every element of the gradients is limited to plus or minus this.
+    rate_strength : float
+        Of :func:`spikewright.learn.rules.backprop.rate_penalty`, at least 0.
+    rate_target : float
+        Spikes a step, 0 to 1, that neurons are drawn to.
 
     Raises
     ------
@@ -47,9 +51,11 @@ class Regularisers:
     weight_noise: float = 0.0
     clip_norm: float | None = None
     clip_value: float | None = None
+    rate_strength: float = 0.0
+    rate_target: float = 0.1
 
     def __post_init__(self) -> None:
-        for name in ("l1", "l2", "weight_noise"):
+        for name in ("l1", "l2", "weight_noise", "rate_strength"):
             value = getattr(self, name)
             if not 0 <= value < math.inf:
                 raise ProgramError(f"Option {name} must be at least 0 and finite, not {value!r}")
@@ -57,6 +63,10 @@ class Regularisers:
             value = getattr(self, name)
             if value is not None and not 0 < value < math.inf:
                 raise ProgramError(f"Option {name} must be positive and finite, not {value!r}")
+        if not 0 <= self.rate_target <= 1:
+            raise ProgramError(
+                f"Option rate_target must be from 0 to 1 spikes a step, not {self.rate_target!r}"
+            )
 
     def penalty(self, parameters: Sequence[Array]) -> float:
         """``l1 sum(|w|) + l2 / 2 sum(w**2)`` of the weights."""

@@ -5,13 +5,14 @@ import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from spikewright.learn.optimise.regularisers import Regularisers
 from spikewright.learn.tape import Array, Tape
+from spikewright.learn.training.checkpoint import Checkpoints, Standing
 from spikewright.learn.training.losses import LOSSES
 from spikewright.learn.training.settings import Options
 from spikewright.learn.training.targets import correct
@@ -60,6 +61,10 @@ class Rule(Protocol):
         """Evaluate the frames ``rows`` of ``x``; ``seed`` seeds the rate coding."""
 
 
+class DivergenceError(DataError):
+    """A training whose loss or parameters became infinite or no numbers."""
+
+
 class Training:
     """One run of :func:`spikewright.learn.fit.fit`.
 
@@ -72,6 +77,7 @@ class Training:
     targets : (frames,) ndarray of int, or (frames, n_out) ndarray of float32
     options : Options
     progress : callable, optional
+    checkpoints : Checkpoints, optional
 
     Raises
     ------
@@ -87,8 +93,10 @@ class Training:
         targets: Array,
         options: Options,
         progress: Progress | None,
+        checkpoints: Checkpoints | None = None,
     ):
         self.network, self.rule, self.options, self.progress = network, rule, options, progress
+        self.checkpoints = checkpoints
         self.x, self.targets = x, targets
         self.history: History = []
         self._rng = np.random.default_rng(options.seed)
@@ -105,42 +113,77 @@ class Training:
         order = self._rng.permutation(len(x))
         self._rows, held = order[held_out:], order[:held_out]
         self._check = (x[held], targets[held]) if held_out else None
-        self._done, self._total = 0, options.epochs * math.ceil(len(self._rows) / options.batch)
+        self._batches = math.ceil(len(self._rows) / options.batch)
+        self._done, self._total = 0, options.epochs * self._batches
+        self._state = network.parameters() + network.buffers()
+        self._best, self._best_epoch = math.inf, 0
+        self._kept = [array.copy() for array in self._state] if options.patience else []
 
     def run(self) -> History:
         """Train to the last epoch or until the validation loss stops falling.
 
         Raises
         ------
-        DataError
+        DivergenceError
             If the loss or a parameter becomes infinite or no number; the network keeps the
             parameters of the last epoch that was whole.
+        DataError, FileError, ProgramError
+            If the checkpoint to go on from is refused.
         """
-        best, best_epoch, patience = math.inf, 0, self.options.patience
-        state = self.network.parameters() + self.network.buffers()
-        good = [array.copy() for array in state]
-        kept = [array.copy() for array in state] if patience else []
-        for epoch in range(self.options.epochs):
+        self._resume()
+        good = [array.copy() for array in self._state]
+        while not self._finished():
             # A diverging loss is reported in a sentence instead of NumPy's warnings.
             with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
                 try:
                     entry = self._epoch()
-                except DataError:
-                    _copy(kept if best < math.inf else good, state)
+                except DivergenceError:
+                    _copy(self._kept if self._best < math.inf else good, self._state)
                     raise
-            _copy(state, good)
+            _copy(self._state, good)
             self.history.append(entry)
             self.network.history.append(entry)
             loss = entry["validation_loss"]
-            if patience and loss is not None:
-                if loss < best:
-                    best, best_epoch = loss, epoch
-                    _copy(state, kept)
-                elif epoch - best_epoch >= patience:
-                    break
-        if patience:
-            _copy(kept, state)
+            if self._kept and loss is not None and loss < self._best:
+                self._best, self._best_epoch = loss, len(self.history) - 1
+                _copy(self._state, self._kept)
+            self._checkpoint()
+        if self._kept:
+            _copy(self._kept, self._state)
         return self.history
+
+    def _finished(self) -> bool:
+        epochs, patience = len(self.history), self.options.patience
+        stale = patience is not None and epochs - 1 - self._best_epoch >= patience
+        return epochs >= self.options.epochs or stale
+
+    def _arrays(self) -> list[Array]:
+        """All that changes from epoch to epoch."""
+        return [*self._state, *self._kept, *self._optimiser.state()]
+
+    def _checkpoint(self) -> None:
+        if self.checkpoints is None:
+            return
+        standing = Standing(
+            epochs=len(self.history),
+            best=self._best if self._best < math.inf else None,
+            best_epoch=self._best_epoch,
+            history=self.network.history,
+            generators=[rng.bit_generator.state for rng in (self._rng, self._noise)],
+        )
+        self.checkpoints.write(standing, self._arrays(), last=self._finished())
+
+    def _resume(self) -> None:
+        """Go on from a checkpoint, if there is one to go on from."""
+        generators = (self._rng, self._noise)
+        found = self.checkpoints and self.checkpoints.read(self._arrays(), generators)
+        if not found:
+            return
+        self.network.history[:] = found.history
+        self.history = found.history[len(found.history) - found.epochs :]
+        self._best = math.inf if found.best is None else found.best
+        self._best_epoch = found.best_epoch
+        self._done = found.epochs * self._batches
 
     def _epoch(self) -> dict[str, float | None]:
         """Train on every sample once, in a new order."""
@@ -159,7 +202,7 @@ class Training:
             self._done += 1
             if self.progress is not None:
                 self.progress(self._done, self._total, self.history)
-        if not all(np.isfinite(parameter).all() for parameter in self._parameters):
+        if not all(np.isfinite(array).all() for array in self._state):
             raise self._diverged(())
         classes = correct(step.outputs[:0], self.targets[:0], options.loss) is not None
         entry = {
@@ -188,13 +231,13 @@ class Training:
             options.regularisers.constrain(parameters)
         return step
 
-    def _diverged(self, outputs: Sequence[Array]) -> DataError:
+    def _diverged(self, outputs: Sequence[Array]) -> DivergenceError:
         """Say in which layer: the last whose parameters burst, or the first whose output did."""
         layers = list(enumerate(self.network.layers))
         began = [
             (k, layer)
             for k, layer in reversed(layers)
-            if not all(np.isfinite(array).all() for array in layer.parameters())
+            if not all(np.isfinite(a).all() for a in layer.parameters() + layer.buffers())
         ]
         began += [
             pair
@@ -202,7 +245,7 @@ class Training:
             if not np.isfinite(output).all()
         ]
         place = f"layer {began[0][0]}, {began[0][1]!r}" if began else "the loss"
-        return DataError(
+        return DivergenceError(
             f"Training diverged in epoch {len(self.history) + 1}, beginning in {place}: lower the "
             f"learning rate of {self.options.learning_rate:g} or scale the samples"
         )
@@ -210,14 +253,41 @@ class Training:
     def _validate(self) -> dict[str, float | None]:
         if self._check is None:
             return {"validation_loss": None, "validation_accuracy": None}
-        x, targets = self._check
-        outputs = self.network.forward(x)
-        tape = Tape(gradients=False)
-        made = tape.constant(outputs), tape.constant(targets)
-        loss = LOSSES[self.options.loss](*made, **self.options.loss_options)
-        right = correct(outputs, targets, self.options.loss)
-        accuracy = None if right is None else right / len(x)
-        return {"validation_loss": float(loss.data), "validation_accuracy": accuracy}
+        options = self.options
+        loss, accuracy = evaluate(self.network, *self._check, options.loss, options.loss_options)
+        if not math.isfinite(loss):
+            raise self._diverged(())
+        return {"validation_loss": loss, "validation_accuracy": accuracy}
+
+
+def evaluate(
+    network: Network, x: Array, targets: Array, loss: str, options: Mapping[str, Any]
+) -> tuple[float, float | None]:
+    """Mean loss of samples that are not trained on, and the share of right classes.
+
+    Parameters
+    ----------
+    network : Network
+    x : (frames, n_in) ndarray of float32
+    targets : ndarray
+        As :func:`spikewright.learn.training.targets.prepare` returns them.
+    loss : str
+        A name in :data:`~spikewright.learn.training.losses.LOSSES`.
+    options : mapping
+        Of the loss.
+
+    Returns
+    -------
+    loss : float
+    accuracy : float or None
+        None for targets that are no classes.
+    """
+    outputs = network.forward(x)
+    tape = Tape(gradients=False)
+    made = tape.constant(outputs), tape.constant(targets)
+    mean = LOSSES[loss](*made, **options)
+    right = correct(outputs, targets, loss)
+    return float(mean.data), None if right is None else right / len(x)
 
 
 def _copy(sources: Sequence[Array], destinations: Sequence[Array]) -> None:

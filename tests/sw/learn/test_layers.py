@@ -198,6 +198,18 @@ def test_leak_is_the_exact_discretisation() -> None:
     assert Leaky(1, 0.02).leak(1e-3) == pytest.approx(1 - math.exp(-0.05), rel=1e-15)
 
 
+def test_neurons_without_a_leak_integrate() -> None:
+    assert Leaky(3, math.inf).leak(1e-3) == 0
+    tape = Tape()
+    current = tape.constant(np.array([[0.25, 0.4, -1.0]]))
+    voltages = Leaky(3, math.inf).record(current, dt=1e-3, steps=5)
+    np.testing.assert_allclose(voltages.data[-1], 5 * current.data)
+    spikes = Lif(3, math.inf).record(current, dt=1e-3, steps=8)
+    np.testing.assert_array_equal(spikes.data.sum(0), [[2, 3, 0]])
+    options = json.loads(json.dumps(Lif(3, math.inf).options()))
+    assert Lif(**options) == Lif(3, math.inf)
+
+
 def test_given_weights_are_not_drawn_again() -> None:
     given, free = Dense(2, 1, weight=[[1.0, 2.0]]), Dense(2, 1)
     for layer in (given, free):
@@ -229,7 +241,12 @@ def test_drawn_weights_have_the_stated_variance() -> None:
         (
             lambda: Leaky(1, 0.0),
             ProgramError,
-            "Membrane time constant must be positive and finite, not 0.0 s",
+            "Membrane time constant must be positive, not 0.0 s",
+        ),
+        (
+            lambda: Lif(1, math.nan),
+            ProgramError,
+            "Membrane time constant must be positive, not nan s",
         ),
         (
             lambda: Lif(1, threshold=math.inf),

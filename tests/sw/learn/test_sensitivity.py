@@ -46,6 +46,6 @@ def test_random_spikes_have_no_gradient() -> None:
     spiking = Network.from_spec("18-3", neuron="lif", encoding="rate")
     with pytest.raises(
         ProgramError,
-        match=r"^Samples that enter as random spikes have no gradient: use encoding=\"current\"$",
+        match=r"^Samples that enter as spikes have no gradient: use encoding=\"current\"$",
     ):
         input_gradients(spiking, X, LABELS)

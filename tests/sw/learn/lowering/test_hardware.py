@@ -18,7 +18,7 @@ from spikewright.learn.layers import (
     Relu,
     Tanh,
 )
-from spikewright.learn.lowering.hardware import FOLDED, MOVED, NEAREST, PLAIN
+from spikewright.learn.lowering.hardware import FOLDED, MOVED, NEAREST, PLAIN, UNROLLED
 from spikewright.network import Network
 from spikewright.quantize import quantize
 from spikewright.sim.errors import ProgramError, SpikewrightWarning
@@ -28,9 +28,9 @@ Y = X[:, :3].argmax(1)
 
 
 def test_every_layer_has_a_form_or_an_alternative() -> None:
-    assert {*PLAIN, *FOLDED, *MOVED, *NEAREST} == set(LAYERS)
+    assert {*PLAIN, *FOLDED, *UNROLLED, *MOVED, *NEAREST} == set(LAYERS)
     for alternative in NEAREST.values():
-        assert alternative.split()[0] in PLAIN
+        assert alternative.split()[0] in (*PLAIN, *UNROLLED)
 
 
 @pytest.mark.parametrize(
@@ -42,7 +42,7 @@ def test_every_layer_has_a_form_or_an_alternative() -> None:
         ),
         (
             [Dense(6, 5), Dropout(), Alif(5), Dense(5, 3), Leaky(3)],
-            (f"Layer 1, {Alif(5)!r}, has no hardware form: use Lif in its place"),
+            (f"Layer 2, {Alif(5)!r}, has no hardware form: use Lif in its place"),
         ),
         (
             [Dense(6, 5), Relu()],

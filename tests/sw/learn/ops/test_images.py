@@ -40,6 +40,7 @@ def correlate(
     return y
 
 
+@pytest.mark.parametrize("kept", [0, convolution.KEPT])
 @pytest.mark.parametrize("chunk", [1, 5000, convolution.CHUNK])
 @pytest.mark.parametrize(("shape", "window", "stride", "padding"), GEOMETRIES)
 def test_conv2d(
@@ -50,9 +51,11 @@ def test_conv2d(
     stride: Pair,
     padding: Pair,
     chunk: int,
+    kept: int,
 ) -> None:
-    """With every image by itself, some together, and all of them."""
+    """With every image by itself, some together and all of them; patches kept or made again."""
     monkeypatch.setattr(convolution, "CHUNK", chunk)
+    monkeypatch.setattr(convolution, "KEPT", kept)
     arrays = normal(*shape), normal(3, 2, *window), normal(3)
 
     def run(*values: Value) -> Value:

@@ -9,7 +9,8 @@ import pytest
 from spikewright.data import digits
 from spikewright.learn.fit import fit
 from spikewright.learn.layers import Dense, Leaky, Lif, Relu
-from spikewright.learn.rules.backprop import Backprop
+from spikewright.learn.rules.backprop import Backprop, rate_penalty
+from spikewright.learn.tape import Tape
 from spikewright.learn.training.loop import History
 from spikewright.network import Network
 from spikewright.sim.errors import DataError, ProgramError
@@ -127,6 +128,53 @@ def test_defaults_learn_the_digits() -> None:
     assert spiking.accuracy(data.x_test, data.y_test) >= 0.97
 
 
+def test_penalty_of_firing_rates_is_its_formula() -> None:
+    """Two layers of 2 and 3 neurons, over 4 steps of 2 frames."""
+    rng, tape = np.random.default_rng(0), Tape()
+    spikes = [(rng.random((4, 2, n)) < 0.4).astype(np.float64) for n in (2, 3)]
+    values = [tape.parameter(s) for s in spikes]
+    penalty = rate_penalty(values, target=0.25, strength=3.0)
+    rates = np.concatenate([s.mean((0, 1)) for s in spikes])
+    assert penalty.data == pytest.approx(3 * np.mean((rates - 0.25) ** 2))
+    tape.backward(penalty)
+    wanted = 3 * 2 * (rates - 0.25) / 5 / 8
+    got = np.concatenate([value.gradient()[1, 1] for value in values])
+    np.testing.assert_allclose(got, wanted)
+
+
+@pytest.mark.parametrize("target", [0.02, 0.3])
+def test_firing_rates_are_drawn_to_their_target(target: float) -> None:
+    free, bound = (Network.from_spec("6-40-3", neuron="lif", steps=10) for _ in range(2))
+    options = {"epochs": 30, "batch": 10, "validation": 0.0, "learning_rate": 0.01}
+    rates = []
+    for network, strength in ((free, 0.0), (bound, 50.0)):
+        history = fit(network, X, Y, rate_strength=strength, rate_target=target, **options)
+        rates.append(network.trace(X)[1].mean((0, 1)))
+        assert history[-1]["firing_rate"] == pytest.approx(rates[-1].mean(), abs=0.03)
+    away = [np.mean((rate - target) ** 2) for rate in rates]
+    assert away[1] < 0.2 * away[0]
+    assert bound.accuracy(X, Y) > 0.8
+
+
+def test_the_loss_that_is_reported_has_no_penalty() -> None:
+    network = Network.from_spec("6-8-3", neuron="lif", steps=5)
+    rows = np.arange(20)
+    plain = Backprop(network, "cross-entropy").step(X, Y, rows, seed=0)
+    gradients = [gradient.copy() for gradient in plain.gradients]
+    step = Backprop(network, "cross-entropy", rate_strength=5.0).step(X, Y, rows, seed=0)
+    assert (step.loss, step.notes) == (plain.loss, plain.notes)
+    # The read-out is not asked to fire less.
+    np.testing.assert_array_equal(step.gradients[2], gradients[2])
+    assert np.abs(step.gradients[0] - gradients[0]).max() > 1e-3
+
+
+def test_networks_that_do_not_fire_note_no_rate() -> None:
+    history = fit(Network.from_spec("6-5-3"), X, Y, epochs=1)
+    assert "firing_rate" not in history[0]
+    counting = Network([Dense(6, 3), Lif(3)], readout="count", steps=3)
+    assert "firing_rate" not in fit(counting, X, Y, epochs=1)[0]
+
+
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
@@ -143,6 +191,25 @@ def test_defaults_learn_the_digits() -> None:
         ({"epochs": 0}, "Epochs must be an integer from 1, not 0"),
         ({"batch": 2.5}, "Batch must be an integer from 1, not 2.5"),
         ({"seed": -1}, "Seed must be an integer from 0, not -1"),
+        (
+            {"rate_strength": -1.0},
+            "Option rate_strength must be at least 0 and finite, not -1.0",
+        ),
+        (
+            {"rate_target": 1.5},
+            "Option rate_target must be from 0 to 1 spikes a step, not 1.5",
+        ),
+        (
+            {"rate_strength": 1.0},
+            (
+                "Firing rates to penalise need a layer that fires before the last, not Dense: "
+                "set rate_strength to 0"
+            ),
+        ),
+        (
+            {"rate_strength": 1.0, "rule": "kickback"},
+            "Option rate_strength must be 0 with rule 'kickback', or use 'backprop'",
+        ),
         ({"patience": 0}, "Patience must be an integer from 1, not 0"),
         ({"learning_rate": 0}, "Learning rate must be positive and finite, not 0"),
         ({"validation": 1.0}, "Validation share must be at least 0 and below 1, not 1.0"),

@@ -211,6 +211,17 @@ def test_parameters_that_burst_with_the_last_batch_are_noticed(
         np.testing.assert_array_equal(a, b)
 
 
+def test_a_validation_loss_that_is_no_number_is_divergence_too() -> None:
+    x, network = X.copy(), Network.from_spec("6-8-3", seed=1)
+    x[np.random.default_rng(0).permutation(150)[:15]] = 1e30
+    sentence = (
+        "Training diverged in epoch 1, beginning in the loss: lower the learning rate of 0.003 or "
+        "scale the samples"
+    )
+    with pytest.raises(DataError, match=f"^{re.escape(sentence)}$"):
+        fit(network, x, Y, loss="mse", epochs=1)
+
+
 @pytest.mark.parametrize("surrogate", ["fast-sigmoid", "arctan", "triangular"])
 def test_every_surrogate_learns(surrogate: str) -> None:
     slope = 1.0 if surrogate == "triangular" else 5.0
