@@ -51,7 +51,11 @@ def _ecp5(size: str, package: str, resources: Resources) -> Part:
         family=ECP5,
         synthesis="synth_ecp5",
         placer="nextpnr-ecp5",
-        place=(f"--{size}", "--package", package, "--speed", "6"),
+        # With less weight on time some cells of a wide design lie far from all that they join.
+        place=(
+            *(f"--{size}", "--package", package, "--speed", "6"),
+            *("--placer-heap-timingweight", "150"),
+        ),
         constraints="--lpf",
         resources=resources,
     )
