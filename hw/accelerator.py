@@ -20,6 +20,7 @@ from spikewright.hw.host.axi import (
 from spikewright.hw.host.probe import PROBE_BITS
 from spikewright.hw.host.registers import RegisterBank
 from spikewright.hw.host.resets import Resets
+from spikewright.hw.product.mac_row import MacRow
 from spikewright.sim.errors import ProgramError
 from spikewright.sim.program import Program
 from spikewright.sim.registers import MAX_LAYERS
@@ -42,7 +43,8 @@ class Accelerator(wiring.Component):
     s_axi : In(AxiLite)
         Registers of :mod:`spikewright.sim.registers`.
     s_axis : In(AxiStream), m_axis : Out(AxiStream)
-        Frames as :mod:`spikewright.sim.packets` lays them out.
+        Frames as :mod:`spikewright.sim.packets` lays them out, in whole words: TKEEP is not looked
+        at, and always 0xF on the way out.
     probe_fire : Out(layers), probe_data_K : Out(64), probe_flags_K : Out(3)
         Each layer's stream, for verification; left open on a board.
 
@@ -90,17 +92,25 @@ class Accelerator(wiring.Component):
             rows, columns = (*spec.shape, 1)[:2]
             sizes.append(rows * columns)
         slave = AxiLiteSlave()
+        datapath = Datapath(self.program, self.lanes)
         bank = RegisterBank(
-            tensor_sizes=sizes, layers=len(layers), structure_hash=self.structure_hash
+            tensor_sizes=sizes,
+            layers=len(layers),
+            structure_hash=self.structure_hash,
+            notice=Datapath.notice,
+            ends=len(datapath.ends),
         )
-        m.submodules.datapath = datapath = Datapath(self.program, self.lanes)
-        m.submodules.resets = resets = Resets(datapath.parts)
+        m.submodules.datapath = datapath
+        # A weight's write was answered when it set out; a chain has a bank a lane at most.
+        travel = max(self.lanes.values()) + MacRow.write_delay
+        m.submodules.resets = resets = Resets(datapath.parts, grace=travel)
         reset = Signal(init=1)
         m.d.sync += reset.eq(self.reset)
         m.submodules.slave = ResetInserter(reset)(slave)
         m.submodules.bank = ResetInserter(reset)(bank)
         m.d.comb += [
-            resets.request.eq(reset | bank.soft_reset),
+            resets.request.eq(reset),
+            resets.soft.eq(bank.soft_reset),
             bank.resetting.eq(resets.busy),
             datapath.resets.eq(resets.o),
         ]
@@ -122,15 +132,18 @@ class Accelerator(wiring.Component):
         in_packet, limit = Signal(32), Signal(32)
         several, frame_over, packet_over = Signal(), Signal(), Signal()
         # Whether a frame ends its packet is looked up in the cycle after the frame before.
+        # What leaves after a reset was asked for would be taken for the next frame's.
         settled, listens = Signal(), Signal()
         m.d.sync += [
-            listens.eq(~bank.resetting),
+            listens.eq(~(bank.resetting | bank.deaf)),
             limit.eq(bank.frames_per_packet - 1),
             several.eq(bank.frames_per_packet != 0),
-            # At least, not just: the host may lower the number inside a packet.
-            packet_over.eq(several & (in_packet >= limit)),
-            settled.eq(~frame_over),
+            settled.eq(~(frame_over | bank.resetting)),
         ]
+        # A word that waits stays as it is, whatever the host writes meanwhile.
+        with m.If(~o.tvalid | o.tready):
+            # At least, not just: the host may lower the number inside a packet.
+            m.d.sync += packet_over.eq(several & (in_packet >= limit))
         m.d.comb += [
             datapath.i.valid.eq(i.tvalid & listens),
             datapath.i.payload.data.eq(i.tdata),
@@ -142,8 +155,10 @@ class Accelerator(wiring.Component):
             o.tlast.eq(datapath.o.payload.last & packet_over),
             datapath.o.ready.eq(o.tready & settled),
             frame_over.eq(o.tvalid & o.tready & datapath.o.payload.last),
+            bank.arrived.eq(i.tvalid & i.tready),
             bank.started.eq(datapath.started),
             bank.finished.eq(frame_over),
+            bank.ended.eq(datapath.ended),
             bank.cut.eq(datapath.cut),
         ]
         with m.If(frame_over):

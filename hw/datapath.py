@@ -5,7 +5,7 @@ import importlib
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from amaranth import Module, ResetInserter, Signal, Value
+from amaranth import Cat, Module, ResetInserter, Signal
 from amaranth.build import Platform
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
@@ -15,8 +15,11 @@ from spikewright.hw.delay import FRAME_COUNT_BITS, Delay
 from spikewright.hw.fixed import shape_of
 from spikewright.hw.folding import beat_width
 from spikewright.hw.glue.adapt import adapt, through
+from spikewright.hw.glue.outlet import CYCLES
 from spikewright.hw.glue.streams import Buffer, Fork, Narrow, dense_layout, layout_of
+from spikewright.hw.host.ends import at_end, ends_of
 from spikewright.hw.host.packets import Packer, Unpacker, word_layout
+from spikewright.hw.host.parameter_port import share
 from spikewright.hw.host.probe import PROBE_BITS, Probe
 from spikewright.hw.liveness import beats_needed
 from spikewright.hw.liveness import branches as branches_of
@@ -66,6 +69,8 @@ class Datapath(wiring.Component):
         Frames in and out; ``o``'s ``last`` marks the end of a frame.
     started, cut : Out(1)
         As of the unpacker.
+    ended : Out(ends)
+        A frame came to its end in one of :func:`spikewright.hw.host.ends.ends_of`'s places.
     resets : In(parts)
         Resets of its parts: what unpacks, each node and what follows it, what packs.
     tensor_K : In(ParameterHost)
@@ -78,13 +83,17 @@ class Datapath(wiring.Component):
     o: stream.Interface
     started: Signal
     cut: Signal
+    ended: Signal
     resets: Signal
     probe_fire: Signal
+    notice = CYCLES + 1
+    """Most cycles from a frame's first word until ``started``: a buffer's and the unpacker's."""
 
     def __init__(self, program: Program, lanes: Mapping[str, int]):
         self.program = program
         self.lanes = lanes
         self.parts = len(program.nodes) + 2
+        self.ends = ends_of(program)
         members = {f"tensor_{k}": In(ParameterHost) for k in range(len(program.tensor_specs))}
         for k in range(len(program.layers)):
             members[f"probe_data_{k}"] = Out(PROBE_BITS)
@@ -97,6 +106,7 @@ class Datapath(wiring.Component):
                 "o": Out(words),
                 "started": Out(1),
                 "cut": Out(1),
+                "ended": Out(len(self.ends)),
                 "resets": In(self.parts),
                 "probe_fire": Out(len(program.layers)),
                 **members,
@@ -109,6 +119,7 @@ class Datapath(wiring.Component):
         paths = {"": self._path(m, "entry", 0)}
         sources = self._inputs(paths[""])
         components: dict[str, PrimitiveComponent] = {}
+        taken: dict[str, stream.Interface] = {}
         frames = Signal(FRAME_COUNT_BITS)
         paths[""].d.sync += frames.eq(frames + self.started)
         for k, node in enumerate(self.program.order, 1):
@@ -125,11 +136,15 @@ class Datapath(wiring.Component):
                 sources[f"{node.name}.{port}"] = component.output(port)
             if isinstance(component, Delay):
                 m.d.comb += component.frames.eq(frames)
+                taken[node.name] = component.input("x")
         self._tensors(m, components)
         packer = self._packer(m)
         for reference, source in sources.items():
             path = paths["" if reference in self.program.inputs else reference.partition(".")[0]]
             self._distribute(m, path, reference, source, components, packer)
+        watched = sources | taken
+        ends = [at_end(watched[name], self.program.steps) for name in self.ends]
+        m.d.sync += self.ended.eq(Cat(ends))
         return m
 
     def _path(self, m: Module, name: str, part: int) -> Module:
@@ -178,18 +193,7 @@ class Datapath(wiring.Component):
         for k, tensor in enumerate(self.program.tensor_specs):
             host = getattr(self, f"tensor_{k}")
             readers = [components[node.name].hosts[tensor] for node in self.program.readers(tensor)]
-            for reader in readers:
-                m.d.comb += [
-                    reader.rewind.eq(host.rewind),
-                    reader.write.eq(host.write),
-                    reader.advance.eq(host.advance),
-                    reader.fetch.eq(host.fetch),
-                    reader.data.eq(host.data),
-                ]
-            ready: Value = readers[0].ready
-            for reader in readers[1:]:
-                ready &= reader.ready
-            m.d.comb += [host.ready.eq(ready), host.data_out.eq(readers[0].data_out)]
+            share(m, host, readers)
 
     def _distribute(
         self,

@@ -2,6 +2,7 @@
 """How many parallel units each node gets."""
 
 from collections.abc import Mapping
+from numbers import Integral
 
 from spikewright.hw.glue.streams import beats_of
 from spikewright.hw.pace import product_cycles
@@ -31,17 +32,23 @@ def fold(program: Program, lanes: int | Mapping[str, int] | None = None) -> dict
     Raises
     ------
     FormatError
-        If lanes are not positive, exceed a named product's rows, name no node, do not divide into
-        the beats that are named, or are other than what follows for a node.
+        If lanes are no positive integers, exceed a named product's rows, name no node, do not
+        divide into the beats that are named, or are other than what follows for a node.
     """
     chosen = dict(lanes) if isinstance(lanes, Mapping) else {}
     general = DEFAULT_LANES if lanes is None or isinstance(lanes, Mapping) else lanes
-    if general < 1:
+    if not _is_integer(general) or general < 1:
         raise FormatError(f"Lanes must be a positive integer, not {general!r}")
     products = {n.name: n.primitive for n in program.nodes if isinstance(n.primitive, MatVec)}
     for name, own in chosen.items():
         if name.removesuffix(".y") not in program.by_name:
             raise FormatError(f"Lanes can be chosen for {', '.join(products)}, not for {name!r}")
+        if not _is_integer(own):
+            raise FormatError(f"Lanes of {name} must be a positive integer, not {own!r}")
+        if name.endswith(".y") and name.removesuffix(".y") not in products:
+            raise FormatError(
+                f"Rows in a beat can be chosen for {', '.join(products)}, not for {name!r}"
+            )
         if name in products and not 1 <= own <= products[name].rows:
             raise FormatError(
                 f"Lanes of {name} must be between 1 and its {products[name].rows} rows, not {own!r}"
@@ -60,6 +67,11 @@ def fold(program: Program, lanes: int | Mapping[str, int] | None = None) -> dict
                 f"Lanes of {name} follow from its input: {folded.get(name, 1)}, not {own!r}"
             )
     return folded
+
+
+def _is_integer(value: object) -> bool:
+    """Whether a value is a whole number, which a truth value is not."""
+    return isinstance(value, Integral) and not isinstance(value, bool)
 
 
 def _fold_product(

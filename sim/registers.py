@@ -84,7 +84,12 @@ REGISTERS = (
     ),
     Register("PARAM_TENSOR", 0x34, _RW, "Tensor that the parameter port accesses"),
     Register("PARAM_START", 0x38, _RW, "Row-major index at which it starts"),
-    Register("PARAM_DATA", 0x3C, _RW, "Parameter at the index; every access moves on by one"),
+    Register(
+        "PARAM_DATA",
+        0x3C,
+        _RW,
+        "Parameter at the index, the low bits of what is written; every access moves on by one",
+    ),
     Register("TENSORS", 0x40, _RO, "Number of tensors"),
     Register("LAYERS", 0x44, _RO, "Number of layers with a CRC"),
 )

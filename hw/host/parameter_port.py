@@ -8,7 +8,7 @@ from amaranth.build import Platform
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from spikewright.hw.parameters import ParameterHost
+from spikewright.hw.parameters import ParameterHost, ParameterHostInterface
 
 
 class ParameterPort(wiring.Component):
@@ -158,3 +158,19 @@ class ParameterPort(wiring.Component):
         with m.If(pulses.any() | deaf.any()):
             m.d.sync += ready.eq(0)
         return ready, found
+
+
+def share(
+    m: Module, host: ParameterHostInterface, readers: Sequence[ParameterHostInterface]
+) -> None:
+    """Join a tensor's readers: what the host writes goes to all, what it reads is the first's."""
+    for reader in readers:
+        m.d.comb += [
+            reader.rewind.eq(host.rewind),
+            reader.write.eq(host.write),
+            reader.advance.eq(host.advance),
+            reader.fetch.eq(host.fetch),
+            reader.data.eq(host.data),
+        ]
+    ready = Cat(reader.ready for reader in readers).all()
+    m.d.comb += [host.ready.eq(ready), host.data_out.eq(readers[0].data_out)]

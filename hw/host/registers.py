@@ -9,6 +9,7 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from spikewright.hw.host.axi import Access, AccessInterface
+from spikewright.hw.host.occupancy import count, frames_inside, occupied
 from spikewright.hw.host.parameter_port import ParameterPort
 from spikewright.hw.parameters import ParameterHost
 from spikewright.sim import registers as table
@@ -19,7 +20,8 @@ class RegisterBank(wiring.Component):
     """Registers of :mod:`spikewright.sim.registers`.
 
     An access answers four cycles after its request; one of the parameter registers when the tensor
-    is ready for the next, and none while ``resetting``. Address and data stand meanwhile.
+    is ready for the next, and none while ``resetting``. Address and data stand meanwhile. From the
+    time a parameter access is looked at until it is over, no word may be taken in.
 
     Parameters
     ----------
@@ -27,6 +29,10 @@ class RegisterBank(wiring.Component):
         Elements of each tensor.
     layers : int
     structure_hash : int
+    notice : int
+        Most cycles from a frame's first word until ``started``.
+    ends : int
+        Places in the program, besides the outputs, where a frame comes to its end.
 
     Members
     -------
@@ -35,8 +41,12 @@ class RegisterBank(wiring.Component):
         outside the tensor or while a frame is inside.
     tensor_K : Out(ParameterHost)
     crc_K : In(32)
-    started, finished, cut : In(1)
-        Pulses: a frame began, a frame left, a packet ended inside a frame.
+    arrived, started, finished, cut : In(1)
+        Pulses: a word was taken in, a frame began, a frame left, a packet ended inside a frame.
+    ended : In(ends)
+        Pulses: a frame came to its end in one of those places.
+    deaf : Out(1)
+        No word may be taken in, two cycles later at the latest.
     soft_reset : Out(1)
         A pulse.
     resetting : In(1)
@@ -45,24 +55,37 @@ class RegisterBank(wiring.Component):
     """
 
     access: AccessInterface
+    arrived: Signal
     started: Signal
     finished: Signal
+    ended: Signal
     cut: Signal
+    deaf: Signal
     soft_reset: Signal
     resetting: Signal
     frames_per_packet: Signal
 
-    def __init__(self, *, tensor_sizes: Sequence[int], layers: int, structure_hash: int):
+    def __init__(
+        self,
+        *,
+        tensor_sizes: Sequence[int],
+        layers: int,
+        structure_hash: int,
+        notice: int,
+        ends: int,
+    ):
         self.tensor_sizes = tuple(tensor_sizes)
         self.layers = layers
         self.structure_hash = structure_hash
+        self.notice = notice
         super().__init__(
             {
                 "access": In(Access),
                 **{f"tensor_{k}": Out(ParameterHost) for k in range(len(tensor_sizes))},
                 **{f"crc_{k}": In(32) for k in range(layers)},
-                **dict.fromkeys(("started", "finished", "cut"), In(1)),
-                "soft_reset": Out(1),
+                **dict.fromkeys(("arrived", "started", "finished", "cut"), In(1)),
+                "ended": In(ends),
+                **dict.fromkeys(("deaf", "soft_reset"), Out(1)),
                 "resetting": In(1),
                 "frames_per_packet": Out(32),
             }
@@ -82,7 +105,8 @@ class RegisterBank(wiring.Component):
         m.d.comb += self.frames_per_packet.eq(per_packet)
         program_hash, sticky, clear = Signal(HASH_BITS), Signal(3), Signal()
         cycles, frames, busy = self._counters(m, clear)
-        latched = Signal(32)
+        near, settled = occupied(m, busy, self.arrived, self.deaf, self.notice)
+        latched = {name: Signal(32, name=f"{name}_latched") for name in ("CYCLES_LO", "FRAMES_LO")}
         crcs = [Signal(32, name=f"held_{k}") for k in range(self.layers)]
         m.d.sync += [held.eq(getattr(self, f"crc_{k}")) for k, held in enumerate(crcs)]
         values = self._values(port, program_hash, Cat(busy, sticky), cycles, frames, latched, crcs)
@@ -102,7 +126,8 @@ class RegisterBank(wiring.Component):
             m.d.sync += program_hash.eq(0)
         with m.If(self.cut):
             m.d.sync += sticky[0].eq(1)
-        with m.FSM():
+        with m.FSM() as fsm:
+            m.d.comb += self.deaf.eq(fsm.ongoing("SETTLE") | fsm.ongoing("PARAMETER"))
             with m.State("IDLE"):
                 with m.If(access.request & ~self.resetting):
                     m.next = "ACT"
@@ -110,12 +135,14 @@ class RegisterBank(wiring.Component):
                 m.d.comb += acts.eq(1)
                 m.next = "LOOK_UP"
                 with m.If(is_parameter & (access.write | at["PARAM_DATA"])):
-                    with m.If(busy):
-                        m.d.sync += [sticky[2].eq(1), access.error.eq(1)]
-                        m.next = "ANSWER"
-                    with m.Else():
-                        self._command(m, port, at)
-                        m.next = "PARAMETER"
+                    m.next = "SETTLE"
+            with m.State("SETTLE"):
+                with m.If(settled & near):
+                    m.d.sync += [sticky[2].eq(1), access.error.eq(1)]
+                    m.next = "ANSWER"
+                with m.Elif(settled):
+                    self._command(m, port, at)
+                    m.next = "PARAMETER"
             with m.State("LOOK_UP"):
                 m.d.sync += [access.data_out.eq(found), access.error.eq(~may)]
                 m.next = "ANSWER"
@@ -139,21 +166,13 @@ class RegisterBank(wiring.Component):
         m.d.sync += at[""].eq(address.matches(*offsets.values()))
         return at
 
-    def _counters(self, m: Module, clear: Signal) -> tuple[Value, Value, Signal]:
+    def _counters(self, m: Module, clear: Signal) -> tuple[Value, Value, Value]:
         """Cycles with a frame inside, frames finished, and whether one is inside."""
-        inside, busy = Signal(16), Signal()
-        started, finished = Signal(), Signal()
-        m.d.sync += [
-            started.eq(self.started),
-            finished.eq(self.finished),
-            inside.eq(inside + Cat(started ^ finished, finished & ~started).as_signed()),
-            busy.eq((inside != 0) | started),
-        ]
-        with m.If(self.resetting):
-            m.d.sync += [inside.eq(0), busy.eq(0), started.eq(0), finished.eq(0)]
+        over = Cat(self.finished, self.ended)
+        busy, gone = frames_inside(m, self.started, over, self.resetting)
         clears = Signal()
         m.d.sync += clears.eq(self.resetting | clear)
-        return _count(m, busy, clears, "cycles"), _count(m, finished, clears, "frames"), busy
+        return count(m, busy, clears, "cycles"), count(m, gone[0], clears, "frames"), busy
 
     def _values(
         self,
@@ -162,7 +181,7 @@ class RegisterBank(wiring.Component):
         status: Value,
         cycles: Value,
         frames: Value,
-        latched: Value,
+        latched: Mapping[str, Value],
         crcs: Sequence[Value],
     ) -> dict[str, Value | int]:
         """What each register reads, but for PARAM_DATA; CRCs by their layers' numbers."""
@@ -176,9 +195,9 @@ class RegisterBank(wiring.Component):
             "CONTROL": 0,
             "STATUS": status,
             "CYCLES_LO": cycles[:32],
-            "CYCLES_HI": latched,
+            "CYCLES_HI": latched["CYCLES_LO"],
             "FRAMES_LO": frames[:32],
-            "FRAMES_HI": latched,
+            "FRAMES_HI": latched["FRAMES_LO"],
             "FRAMES_PER_PACKET": self.frames_per_packet,
             "PARAM_TENSOR": port.tensor,
             "PARAM_START": port.index,
@@ -193,7 +212,7 @@ class RegisterBank(wiring.Component):
         values: Mapping[str, Value | int],
         at: Mapping[str, Signal],
         acts: Signal,
-        latched: Signal,
+        latched: Mapping[str, Signal],
         cycles: Value,
         frames: Value,
     ) -> tuple[Value, Value]:
@@ -214,7 +233,7 @@ class RegisterBank(wiring.Component):
         for name, value in (("CYCLES_LO", cycles), ("FRAMES_LO", frames)):
             # The lower half is found in the cycle in which the upper one is kept.
             with m.If(acts & at[name] & ~access.write):
-                m.d.sync += latched.eq(value[32:])
+                m.d.sync += latched[name].eq(value[32:])
         return found, may
 
     def _command(self, m: Module, port: ParameterPort, at: Mapping[str, Signal]) -> None:
@@ -261,15 +280,3 @@ class RegisterBank(wiring.Component):
 def _offset(name: str) -> int:
     """Byte offset of a register, or of a layer's CRC by its number."""
     return table.CRC_WINDOW + 4 * int(name) if name.isdigit() else table.offset(name)
-
-
-def _count(m: Module, raises: Value, clears: Value, name: str) -> Value:
-    """A 64-bit count; its upper half, and so all of it, a cycle late."""
-    low, high = Signal(32, name=f"{name}_low"), Signal(32, name=f"{name}_high")
-    shown, carry = Signal(32, name=f"{name}_shown"), Signal(name=f"{name}_carry")
-    m.d.sync += [shown.eq(low), carry.eq(raises & low.all()), high.eq(high + carry)]
-    with m.If(raises):
-        m.d.sync += low.eq(low + 1)
-    with m.If(clears):
-        m.d.sync += [x.eq(0) for x in (low, high, shown, carry)]
-    return Cat(shown, high)

@@ -16,37 +16,45 @@ class Resets(wiring.Component):
     Parameters
     ----------
     parts : int
+    grace : int
+        Cycles for which a soft reset waits, so that what was begun before it comes to its end.
 
     Members
     -------
     request : In(1)
         Reset; as long as it lasts and about twice as many cycles as there are parts.
+    soft : In(1)
+        Reset, too, but only after ``grace`` cycles.
     busy : Out(1)
-        From the cycle after ``request`` until every part has left.
+        From the cycle after ``request`` or ``soft`` until every part has left.
     o : Out(parts)
         Reset of each part, registered.
     """
 
     request: Signal
+    soft: Signal
     busy: Signal
     o: Signal
 
-    def __init__(self, parts: int):
+    def __init__(self, parts: int, *, grace: int = 0):
         self.parts = parts
-        super().__init__({"request": In(1), "busy": Out(1), "o": Out(parts)})
+        self.grace = grace
+        super().__init__({"request": In(1), "soft": In(1), "busy": Out(1), "o": Out(parts)})
 
     def elaborate(self, platform: Platform | None) -> Module:
         """Generate the gateware."""
         m = Module()
         # The last part follows `parts` cycles after the first one, in and out.
         apart = self.parts + 1
-        left = Signal(range(2 * apart + 1), init=2 * apart)
+        left = Signal(range(2 * apart + self.grace + 1), init=2 * apart)
         chain = Signal(self.parts, init=-1)
         busy = Signal(init=1)
         m.d.comb += [self.busy.eq(busy), self.o.eq(chain)]
-        m.d.sync += chain.eq(Cat(left > apart, chain))
+        m.d.sync += chain.eq(Cat((left > apart) & (left <= 2 * apart), chain))
         with m.If(self.request):
             m.d.sync += [left.eq(2 * apart), busy.eq(1)]
+        with m.Elif(self.soft):
+            m.d.sync += [left.eq(2 * apart + self.grace), busy.eq(1)]
         with m.Elif(busy):
             m.d.sync += [left.eq(left - 1), busy.eq(left != 1)]
         return m

@@ -15,12 +15,13 @@ RECEIVE    count          0            count
 =========  =============  ===========  ============
 
 SEND_LAST ends its last word's packet (TLAST). An answer with status TIMEOUT may have fewer words.
+A register's address has 12 bits; one with more is refused.
 There is no checksum: this is the least that makes a bitstream usable, not a robust link.
 """
 
 from enum import IntEnum
 
-from amaranth import C, Cat, Module, Signal, Value
+from amaranth import C, Cat, Module, ResetInserter, Signal, Value
 from amaranth.build import Platform
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
@@ -29,7 +30,9 @@ from spikewright.hw.glue.streams import Buffer
 from spikewright.hw.host.axi import AxiLite, AxiLiteInterface, AxiStream, AxiStreamInterface
 from spikewright.hw.host.packets import word_layout
 from spikewright.hw.host.serial_line import UartReceiver, UartTransmitter
+from spikewright.sim.registers import ADDRESS_BITS, mask, offset
 
+_SOFT_RESET = mask("CONTROL", "SOFT_RESET")
 SEND_BUFFER = 512
 """Default of the words that may wait for the accelerator: one block RAM."""
 TIMEOUT_CYCLES = 1 << 24
@@ -50,8 +53,8 @@ class Status(IntEnum):
     """Last byte of an answer.
 
     REFUSED: the register access had an error. OVERRUN: words sent were lost, because the buffer was
-    full; reset the accelerator. TIMEOUT: the command's next byte, or a word to receive, did not
-    come. UNKNOWN: there is no such opcode.
+    full; a soft reset of the accelerator empties the buffer, too. TIMEOUT: the command's next byte,
+    or a word to receive, did not come. UNKNOWN: there is no such opcode.
     """
 
     OK = 0
@@ -115,7 +118,10 @@ class SerialBridge(wiring.Component):
         m = Module()
         m.submodules.receiver = receiver = UartReceiver(self.divisor)
         m.submodules.transmitter = transmitter = UartTransmitter(self.divisor)
-        m.submodules.buffer = buffer = Buffer(word_layout, depth=self.send_buffer)
+        # A soft reset forgets what was sent before it, and so does what waits to be sent.
+        forgets = Signal()
+        buffer = Buffer(word_layout, depth=self.send_buffer)
+        m.submodules.buffer = ResetInserter(forgets)(buffer)
         opcode, argument, status = Signal(8), Signal(16), Signal(Status)
         word, byte, silence = Signal(32), Signal(2), Signal(range(self.timeout))
         came, given = receiver.valid, transmitter.i
@@ -136,6 +142,7 @@ class SerialBridge(wiring.Component):
             buffer.i.payload.last.eq(final & (opcode == Opcode.SEND_LAST)),
         ]
         m.d.sync += [
+            forgets.eq(0),
             silence.eq(0),
             late.eq(silence == self.timeout - 2),
             final.eq(argument == 1),
@@ -170,7 +177,7 @@ class SerialBridge(wiring.Component):
                 m.next = "TAKE"
                 with m.If(final):
                     m.next = "STATUS"
-            self._access(m, word, status)
+            self._access(m, argument, word, status, forgets)
             with m.State("FETCH"):
                 m.d.comb += self.i.tready.eq(1)
                 with m.If(self.i.tvalid):
@@ -220,11 +227,28 @@ class SerialBridge(wiring.Component):
                 m.d.sync += status.eq(Status.TIMEOUT)
                 m.next = "STATUS"
 
-    def _access(self, m: Module, word: Signal, status: Signal) -> None:
-        """Write or read a register."""
+    def _access(
+        self, m: Module, address: Signal, word: Signal, status: Signal, forgets: Signal
+    ) -> None:
+        """Write or read a register, if there can be one at the address."""
         axi = self.axi
         taken = Signal(2)
+        outside, resets = Signal(), Signal()
+        m.d.sync += [
+            outside.eq(address[ADDRESS_BITS:].any()),
+            resets.eq((address == offset("CONTROL")) & (word & _SOFT_RESET).any()),
+        ]
         with m.State("WRITE"):
+            m.next = "WRITING"
+            with m.If(outside):
+                m.d.sync += status.eq(Status.REFUSED)
+                m.next = "STATUS"
+        with m.State("READ"):
+            m.next = "READING"
+            with m.If(outside):
+                m.d.sync += [status.eq(Status.REFUSED), word.eq(0)]
+                m.next = "REPLY"
+        with m.State("WRITING"):
             handshakes = Cat(axi.awvalid & axi.awready, axi.wvalid & axi.wready)
             m.d.comb += [Cat(axi.awvalid, axi.wvalid).eq(~taken), axi.bready.eq(1)]
             m.d.sync += taken.eq(taken | handshakes)
@@ -232,8 +256,10 @@ class SerialBridge(wiring.Component):
                 m.d.sync += taken.eq(0)
                 with m.If(axi.bresp != 0):
                     m.d.sync += status.eq(Status.REFUSED)
+                with m.Else():
+                    m.d.sync += forgets.eq(resets)
                 m.next = "STATUS"
-        with m.State("READ"):
+        with m.State("READING"):
             m.d.comb += [axi.arvalid.eq(~taken[0]), axi.rready.eq(1)]
             m.d.sync += taken.eq(Cat(taken[0] | axi.arready, C(0, 1)))
             with m.If(axi.rvalid):

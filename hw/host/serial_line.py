@@ -35,6 +35,8 @@ def bit_cycles(clock_hz: float, baud: int) -> int:
 class UartReceiver(wiring.Component):
     """Bytes from a line. A byte comes in the middle of its stop bit; one without that is dropped.
 
+    After such a one, as in a break, the line must be high before the next begins.
+
     Parameters
     ----------
     divisor : int
@@ -60,16 +62,16 @@ class UartReceiver(wiring.Component):
         """Generate the gateware."""
         m = Module()
         timer, bit = Signal(range(self.divisor)), Signal(range(10))
-        busy = Signal()
-        m.d.sync += [self.valid.eq(0), timer.eq(timer - 1)]
+        busy, broken = Signal(), Signal()
+        m.d.sync += [self.valid.eq(0), timer.eq(timer - 1), broken.eq(broken & ~self.rx)]
         with m.If(~busy):
-            m.d.sync += [busy.eq(~self.rx), bit.eq(0), timer.eq(self.divisor // 2 - 1)]
+            m.d.sync += [busy.eq(~self.rx & ~broken), bit.eq(0), timer.eq(self.divisor // 2 - 1)]
         with m.Elif(timer == 0):
             m.d.sync += [timer.eq(self.divisor - 1), bit.eq(bit + 1)]
             with m.If(bit == 0):
                 m.d.sync += busy.eq(~self.rx)
             with m.Elif(bit == 9):
-                m.d.sync += [busy.eq(0), self.valid.eq(self.rx)]
+                m.d.sync += [busy.eq(0), self.valid.eq(self.rx), broken.eq(~self.rx)]
             with m.Else():
                 m.d.sync += self.data.eq(Cat(self.data[1:], self.rx))
         return m

@@ -71,6 +71,8 @@ class MacRow(wiring.Component):
     o_end: Signal
     o: data.View
     x_delay = hold = BlockMemory.latency
+    write_delay = 3
+    """Cycles until a bank's weight is written, and one more for each bank that the token passes."""
 
     def __init__(
         self,
@@ -87,10 +89,11 @@ class MacRow(wiring.Component):
         self.depth = depth
         self.lanes, self.bank, self.lanes_out = lanes, bank, lanes_out
         banks = lanes // bank
-        # So many multipliers lie all over a part: products take a cycle to their sums.
+        # So many multipliers lie all over a part: products take a cycle more to their sums, and
+        # sums to what takes them.
         self.travel = int(lanes > NEAR)
         self.flags_delay = BlockMemory.latency + latency(weight, x) + self.travel
-        self.latency = self.flags_delay + 6 + banks
+        self.latency = self.flags_delay + 6 + banks + self.travel
         super().__init__(
             {
                 "address": In(range(depth)),
@@ -129,6 +132,7 @@ class MacRow(wiring.Component):
             chain = _next(m, sums | chain, f"chain_{k}")
             valid = _next(m, sending | valid, f"sent_{k}")
         # What takes it may be far from the last bank.
+        valid, chain = delayed(m, valid, self.travel, init=0), delayed(m, chain, self.travel)
         m.d.comb += self.o_valid.eq(_next(m, valid, "sent_out"))
         left = _next(m, chain, "chain_out")
         m.d.comb += Cat(self.o_first, self.o_end, Value.cast(self.o)).eq(left)

@@ -9,10 +9,12 @@ from bench import machine
 from bench.refusals import refusal
 
 from spikewright.hw.accelerator import Accelerator
+from spikewright.hw.product import product_core
 from spikewright.sim import golden, packets
 from spikewright.sim.engine import Engine
+from spikewright.sim.errors import DeviceError
 from spikewright.sim.primitive import Codes
-from spikewright.sim.primitives import Route
+from spikewright.sim.primitives import Delay, Route
 from spikewright.sim.program import Program
 from spikewright.sim.registers import mask
 
@@ -81,6 +83,108 @@ def test_a_soft_reset_at_any_time(cycles: int) -> None:
         machine.write(engine, "STATUS", CUT)
         assert equal(program, machine.run(engine, program, inputs), inputs)
         assert status(engine) == 0
+
+
+@pytest.mark.parametrize("cycles", [60, 150])
+def test_nothing_leaves_after_a_soft_reset_is_answered(cycles: int) -> None:
+    program = programs.mlp((5, 3, 3))
+    inputs = programs.random_inputs(program, 2)
+    with machine.interpreted(program) as engine:
+        machine.load(engine, program)
+        engine.tx_start(packets.pack_frames(program, inputs).ravel())
+        engine.run(cycles)
+        engine.tx_start_at(0, 0)
+        machine.soft_reset(engine)
+        engine.rx_start(np.zeros(8, np.uint32))
+        engine.run(200)
+        assert engine.rx_count() == 0
+        assert machine.read(engine, "FRAMES") == 0
+
+
+@pytest.mark.parametrize("cycles", [44, 52, 60, 68, 80])
+def test_a_soft_reset_while_the_output_is_open(cycles: int) -> None:
+    """What has left is a prefix of what was due, and the next frames are whole."""
+    program = programs.mlp((5, 3, 3))
+    inputs = programs.random_inputs(program, 2)
+    with machine.interpreted(program) as engine:
+        machine.load(engine, program)
+        whole = machine.run(engine, program, inputs)
+        given = packets.pack_frames(program, inputs).ravel()
+        size = 2 * packets.frame_words(program)[1]
+        due, got = np.zeros(size, np.uint32), np.zeros(size, np.uint32)
+        engine.rx_start(due)
+        engine.tx_start(given)
+        engine.run(300)
+        assert engine.rx_count() == size
+        engine.rx_start(got)
+        engine.tx_start(given)
+        engine.run(cycles)
+        engine.tx_start_at(0, 0)
+        machine.soft_reset(engine)
+        left = engine.rx_count()
+        engine.run(100)
+        assert engine.rx_count() == left
+        assert np.array_equal(got[:left], due[:left])
+        engine.rx_start_at(0, 0)
+        again = machine.run(engine, program, inputs)
+        assert all(np.array_equal(again[name], codes) for name, codes in whole.items())
+
+
+def test_a_soft_reset_keeps_a_weight_that_is_on_its_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The port answers when a write sets out; with a bank a lane the last one is far away."""
+    monkeypatch.setattr(product_core, "bank_of", lambda width, depth, lanes, lanes_out: lanes_out)
+    rows = 48
+    fc = program_parts.dense("fc", rows, 2)
+    program = program_parts.program(
+        {"x": program_parts.per_frame(2)}, {"fc": (fc, ("x",))}, {"y": "fc"}
+    )
+    with machine.interpreted(program, {"fc": rows, "fc.y": 1}) as engine:
+        machine.load(engine, program)
+        machine.write(engine, "PARAM_TENSOR", 0)
+        machine.write(engine, "PARAM_START", rows * 2 - 1)
+        machine.write(engine, "PARAM_DATA", 99)
+        machine.soft_reset(engine)
+        assert machine.tensor(engine, program, "fc.weight", rows * 2 - 1) == [99]
+
+
+def delayed_product() -> Program:
+    """A Delay's output leaves long before its input has come."""
+    fc = program_parts.dense("fc", 4, 24)
+    delay = Delay(size=4, format=fc.ports().outputs["y"].format, steps=1)
+    nodes = {"fc": (fc, ("x",)), "d": (delay, ("fc",))}
+    return program_parts.program({"x": program_parts.per_step(24)}, nodes, {"y": "d"}, steps=3)
+
+
+def unread_product() -> Program:
+    """The input leaves at once, the product that nobody reads takes its time."""
+    nodes = {"fc": (program_parts.dense("fc", 9, 24), ("x",))}
+    return program_parts.program({"x": program_parts.per_frame(24)}, nodes, {"same": "x"})
+
+
+@pytest.mark.parametrize(
+    ("program", "output"), [(delayed_product(), "y"), (unread_product(), "same")]
+)
+def test_busy_until_all_of_a_frame_has_come_to_its_end(program: Program, output: str) -> None:
+    inputs = programs.random_inputs(program, 1)
+    given = packets.pack_frames(program, inputs).ravel()
+    wanted = golden.run(program, inputs) | inputs
+    with machine.interpreted(program, 1) as engine:
+        machine.load(engine, program)
+        for _ in range(2):
+            found = np.zeros(packets.frame_words(program)[1], np.uint32)
+            engine.rx_start(found)
+            engine.tx_start(given)
+            while engine.rx_busy():
+                engine.run(1)
+            assert status(engine) == BUSY
+            with pytest.raises(DeviceError):
+                machine.write(engine, "PARAM_TENSOR", 0)
+            engine.run(600)
+            assert status(engine) == mask("STATUS", "WHILE_BUSY")
+            machine.write(engine, "STATUS", mask("STATUS", "WHILE_BUSY"))
+            got = packets.unpack_frames(program, found.reshape(1, -1))[output]
+            assert np.array_equal(got, wanted[program.resolve(program.outputs[output])])
+        assert machine.read(engine, "FRAMES") == 2
 
 
 @pytest.mark.parametrize(("length", "cut"), [(2, True), (4, True), (5, False), (7, True)])

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Lanes of every node."""
 
+import numpy as np
 import programs
 import pytest
 
@@ -43,6 +44,13 @@ def test_the_default() -> None:
     [
         (0, "Lanes must be a positive integer, not 0"),
         (-4, "Lanes must be a positive integer, not -4"),
+        (True, "Lanes must be a positive integer, not True"),
+        (2.0, "Lanes must be a positive integer, not 2.0"),
+        ("4", "Lanes must be a positive integer, not '4'"),
+        ({"fc1": 2.0}, "Lanes of fc1 must be a positive integer, not 2.0"),
+        ({"fc1": True}, "Lanes of fc1 must be a positive integer, not True"),
+        ({"fc1.y": "1"}, "Lanes of fc1.y must be a positive integer, not '1'"),
+        ({"relu.y": 1}, "Rows in a beat can be chosen for fc1, fc2, not for 'relu.y'"),
         ({"fc1": 10}, "Lanes of fc1 must be between 1 and its 9 rows, not 10"),
         ({"fc2": 0}, "Lanes of fc2 must be between 1 and its 4 rows, not 0"),
         ({"fc3": 2}, "Lanes can be chosen for fc1, fc2, not for 'fc3'"),
@@ -53,6 +61,11 @@ def test_what_is_refused(lanes: object, message: str) -> None:
     with pytest.raises(FormatError) as caught:
         fold(programs.mlp((20, 9, 4)), lanes)
     assert str(caught.value) == message
+
+
+def test_integers_of_numpy_are_lanes() -> None:
+    program = programs.mlp((20, 9, 4))
+    assert fold(program, {"fc1": np.int64(3)}) == fold(program, {"fc1": 3})
 
 
 def test_what_follows_cannot_be_chosen_otherwise() -> None:

@@ -223,7 +223,7 @@ class Told(RegisterBank):
     """A bank whose counters are inputs."""
 
     def __init__(self) -> None:
-        super().__init__(tensor_sizes=(), layers=0, structure_hash=0)
+        super().__init__(tensor_sizes=(), layers=0, structure_hash=0, notice=0, ends=0)
         self.told = Signal(64), Signal(64)
 
     def _counters(self, m: Module, clear: Signal) -> Any:
@@ -259,6 +259,36 @@ def test_reading_the_low_word_latches_the_high_one(name: str) -> None:
     simulator.add_testbench(bench)
     simulator.run()
     assert found == [0xFFFFFFFF, 1, 0, 2]
+
+
+def test_the_two_counters_are_latched_apart() -> None:
+    bank = Told()
+    found = {}
+
+    async def bench(ctx: Any) -> None:
+        ctx.set(bank.told[0], 0x5_00000001)
+        ctx.set(bank.told[1], 0x9_00000002)
+        for name in ("CYCLES_LO", "FRAMES_LO", "CYCLES_HI", "FRAMES_HI"):
+            ctx.set(bank.access.address, offset(name))
+            ctx.set(bank.access.request, 1)
+            while not ctx.get(bank.access.done):
+                await ctx.tick()
+            found[name] = ctx.get(bank.access.data_out)
+            ctx.set(bank.access.request, 0)
+            await ctx.tick()
+
+    simulator = Simulator(bank)
+    simulator.add_clock(1e-6)
+    simulator.add_testbench(bench)
+    simulator.run()
+    assert found == {"CYCLES_LO": 1, "FRAMES_LO": 2, "CYCLES_HI": 5, "FRAMES_HI": 9}
+
+
+def test_a_write_takes_the_low_bits(engine: Engine) -> None:
+    machine.write(engine, "PARAM_TENSOR", 0)
+    machine.write(engine, "PARAM_DATA", 300)
+    assert machine.tensor(engine, MLP, "fc1.weight")[0] == 300 - 256
+    assert sticky(engine) == set()
 
 
 def test_a_program_without_tensors() -> None:

@@ -9,14 +9,17 @@ from amaranth.sim import Simulator
 from spikewright.hw.host.resets import Resets
 
 
-def traced(parts: int, requests: list[int], cycles: int) -> list[tuple[int, list[int]]]:
+def traced(
+    parts: int, requests: list[int], cycles: int, *, grace: int = 0, soft: tuple[int, ...] = ()
+) -> list[tuple[int, list[int]]]:
     """``busy`` and the parts' resets in every cycle, with requests in some of them."""
-    dut = Resets(parts)
+    dut = Resets(parts, grace=grace)
     seen = []
 
     async def watch(ctx: Any) -> None:
         for cycle in range(cycles):
             ctx.set(dut.request, cycle in requests)
+            ctx.set(dut.soft, cycle in soft)
             resets = ctx.get(dut.o)
             seen.append((ctx.get(dut.busy), [resets >> k & 1 for k in range(parts)]))
             await ctx.tick()
@@ -50,3 +53,20 @@ def test_parts_follow_each_other() -> None:
     left = [next(c for c in range(entered[k], 200) if not seen[c][1][k]) for k in range(5)]
     assert entered == [102 + k for k in range(5)]
     assert left == [108 + k for k in range(5)]
+
+
+@pytest.mark.parametrize("grace", [0, 1, 40])
+def test_a_soft_reset_waits(grace: int) -> None:
+    """It is the same reset so many cycles later, and busy from the start."""
+    hard = traced(5, [100 + grace], 300, grace=grace)
+    soft = traced(5, [], 300, grace=grace, soft=(100,))
+    assert [resets for _, resets in soft] == [resets for _, resets in hard]
+    assert all(busy for busy, _ in soft[101 : 101 + grace])
+    assert [busy for busy, _ in soft[101 + grace :]] == [busy for busy, _ in hard[101 + grace :]]
+
+
+def test_a_hard_reset_does_not_wait_for_a_soft_one() -> None:
+    hard = traced(5, [110], 300, grace=40)
+    both = traced(5, [110], 300, grace=40, soft=(100, 110))
+    assert [resets for _, resets in both] == [resets for _, resets in hard]
+    assert all(busy for busy, _ in both[101:111])

@@ -4,6 +4,7 @@
 from collections.abc import Awaitable, Callable
 
 import numpy as np
+import pytest
 from amaranth.hdl import Module
 from amaranth.lib import wiring
 from amaranth.sim import Simulator, SimulatorContext
@@ -175,14 +176,53 @@ def test_silence_ends_a_command() -> None:
     run(bench)
 
 
-def test_a_byte_without_stop_bit_is_dropped() -> None:
+@pytest.mark.parametrize("bits", [10, 12, 18, 30])
+def test_a_byte_without_stop_bit_is_dropped(bits: int) -> None:
+    """However long the break."""
+
     async def bench(line: Line) -> None:
         line.context.set(line.bridge.rx, 0)
-        for _ in range(10 * DIVISOR):
+        for _ in range(bits * DIVISOR):
             await line.context.tick()
         line.context.set(line.bridge.rx, 1)
-        for _ in range(10 * DIVISOR):
-            await line.context.tick()
+        for _ in range(2 * TIMEOUT):
+            await line._tick()
+        assert line.received == []
         assert await line.command(Opcode.SEND, 0) == ([], Status.OK)
 
     run(bench)
+
+
+def test_addresses_outside_the_window_are_refused() -> None:
+    async def bench(line: Line) -> None:
+        per_packet = offset("FRAMES_PER_PACKET")
+        for high in (0x1000, 0x2000, 0x8000, 0xF000):
+            assert await line.command(Opcode.READ, high, answer=1) == ([0], Status.REFUSED)
+            # The word is swallowed, as the next command shows.
+            assert await line.command(Opcode.WRITE, high | per_packet, [77]) == ([], Status.REFUSED)
+            assert await line.command(Opcode.READ, per_packet, answer=1) == ([1], Status.OK)
+
+    run(bench, Accelerator(mlp((4, 3, 2)), 2))
+
+
+def test_a_soft_reset_recovers_from_an_overrun() -> None:
+    """What waited in the buffer is forgotten with what was inside."""
+    program = mlp((4, 3, 2))
+    words_in, words_out = packets.frame_words(program)
+    reset = mask("CONTROL", "SOFT_RESET")
+
+    async def bench(line: Line) -> None:
+        lost = [0] * 130 * words_in
+        assert await line.command(Opcode.SEND, len(lost), lost) == ([], Status.OVERRUN)
+        clear = mask("CONTROL", "CLEAR_COUNTERS")
+        assert await line.command(Opcode.WRITE, offset("CONTROL"), [clear]) == ([], Status.OK)
+        assert line.context.get(line.bridge.o.tvalid) == 1
+        assert await line.command(Opcode.WRITE, offset("CONTROL"), [reset]) == ([], Status.OK)
+        assert line.context.get(line.bridge.o.tvalid) == 0
+        state, _ = await line.command(Opcode.READ, offset("STATUS"), answer=1)
+        assert state[0] & mask("STATUS", "BUSY") == 0
+        assert await line.command(Opcode.RECEIVE, words_out) == ([], Status.TIMEOUT)
+        frames, _ = await line.command(Opcode.READ, offset("FRAMES_LO"), answer=1)
+        assert frames == [0]
+
+    run(bench, Accelerator(program))

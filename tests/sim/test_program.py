@@ -19,6 +19,7 @@ from spikewright.sim.primitives import (
     Hold,
     Last,
     Leaky,
+    Lif,
     MatVec,
     Requantize,
 )
@@ -213,6 +214,15 @@ def test_what_is_refused(nodes: list[Any], fields: dict[str, Any], message: str)
     with pytest.raises(ProgramError) as caught:
         make(*nodes, **fields)
     assert str(caught.value) == message
+
+
+@pytest.mark.parametrize("threshold", [128, -129])
+def test_a_threshold_outside_the_membranes_range_is_refused(threshold: int) -> None:
+    lif = Lif(size=2, input=FMT, membrane=FMT, leak="l", threshold="t")
+    tensors = {"l": np.array([1]), "t": np.array([threshold])}
+    message = rf"^Tensor t must lie in -128 to 127, not {threshold} to {threshold}$"
+    with pytest.raises(ProgramError, match=message):
+        make(("lif", lif, ("x",)), outputs={"y": "lif.spike"}, tensors=tensors)
 
 
 def test_a_size_below_one_is_refused() -> None:
