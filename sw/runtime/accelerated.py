@@ -24,6 +24,8 @@ CLOCK_MHZ = 100.0
 """Clock at which counted cycles are turned into seconds where no build states one."""
 CYCLES_PER_WORD = 1 << 20
 """Clock cycles allowed for a word in or out before the device counts as stuck."""
+POLLS = 10_000
+"""Reads of its status before a device that is busy with a frame counts as stuck."""
 
 
 class Connection(Protocol):
@@ -128,10 +130,11 @@ class AcceleratorDevice(Device):
         Raises
         ------
         DeviceError
-            If a tensor reads back otherwise than it was written.
+            If a frame stays inside, or a tensor reads back otherwise than it was written.
         """
         if self._read64("PROGRAM_HASH") == self.program.program_hash:
             return
+        self._wait_until_idle()
         for position, name in enumerate(self.program.tensor_specs):
             words = self.program.tensors[name].ravel().astype(np.uint32)
             self._write("PARAM_TENSOR", position)
@@ -215,6 +218,15 @@ class AcceleratorDevice(Device):
             raise DeviceError(
                 f"Accelerator must have structure {structure_hash:016x}, not {structure:016x}: "
                 "it was generated for another program or other lanes"
+            )
+
+    def _wait_until_idle(self) -> None:
+        """Wait for what is still inside after a frame's last word: delays take a step more."""
+        busy = mask("STATUS", "BUSY")
+        if not any(self._connection.read(offset("STATUS")) & busy == 0 for _ in range(POLLS)):
+            raise DeviceError(
+                f"Device must be idle to be loaded, and is busy after {POLLS} reads of its "
+                "status: reset it and load again"
             )
 
     def _write(self, register: str, value: int) -> None:

@@ -16,7 +16,7 @@ from spikewright.runtime.opening import open_device
 from spikewright.runtime.rtl import RtlDevice, engine_for
 from spikewright.sim.emulator import Emulator
 from spikewright.sim.errors import DataError, DeviceError
-from spikewright.sim.packets import stream_crc
+from spikewright.sim.packets import pack_frames, stream_crc
 from spikewright.sim.registers import mask, offset
 
 
@@ -104,6 +104,30 @@ def test_a_reset_recovers_a_cut_frame(program):
         device.reset()
         x = blobs().x_test[:4]
         assert np.array_equal(device.run(x).classes, EmulatorDevice(program).run(x).classes)
+
+
+def test_nothing_is_loaded_while_a_frame_is_inside(program, monkeypatch):
+    monkeypatch.setattr("spikewright.runtime.accelerated.POLLS", 20)
+    tensors = {name: np.roll(t, 1, axis=0) for name, t in program.tensors.items()}
+    other = replace(program, tensors=tensors)
+    with RtlDevice(program, 4) as device:
+        connection = EngineConnection(device.engine)
+        # Nobody takes what comes out.
+        device.engine.tx_start(
+            pack_frames(program, {"x": input_codes(program, blobs().x_test[:1])})
+        )
+        device.engine.run(2000)
+        busy = (
+            r"^Device must be idle to be loaded, and is busy after 20 reads of its status: reset "
+            r"it and load again$"
+        )
+        with pytest.raises(DeviceError, match=busy):
+            AcceleratorDevice(other, device.lanes, connection, clock_mhz=100.0)
+        device.reset()
+        again = AcceleratorDevice(other, device.lanes, connection, clock_mhz=100.0)
+        x = blobs().x_test[:4]
+        wanted = EmulatorDevice(other).run(x).outputs["logits"]
+        assert np.array_equal(again.run(x).outputs["logits"], wanted)
 
 
 def test_frames_go_in_pieces_where_they_are_many(program, monkeypatch):
