@@ -93,6 +93,9 @@ def train(data: Path, output: Path, as_json: bool, spec: str, **options: Any) ->
         if context.get_parameter_source(name) is not ParameterSource.DEFAULT:
             option = name.replace("_", "-")
             raise ProgramError(f"Option --{option} is for layer sizes: write it into {spec}")
+    files = [path.resolve() for path in (data, output, options["checkpoint"]) if path is not None]
+    if len(set(files)) < len(files):
+        raise ProgramError("Options --data, --output and --checkpoint must name different files")
     with progress("training") as update:
         facts = flow.train(Dataset.load(data), output, spec=spec, progress=update, **options)
     show(facts, as_json=as_json, title=str(output))

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from spikewright.aware import Aware
 from spikewright.learn.layers import Conv2d, Dense, Layer, Leaky, Lif, Relu
 from spikewright.learn.lowering.folding import fold
 from spikewright.learn.lowering.hardware import NEAREST
@@ -118,6 +119,11 @@ def _check(network: Network) -> None:
     """Refuse what has no spiking form."""
     if network.spiking:
         raise ProgramError("Network spikes already: convert one of Dense or Conv2d and Relu")
+    if isinstance(network, Aware):
+        raise ProgramError(
+            "Network made by quantization_aware has no spiking form: convert the network that it "
+            "shares its weights with"
+        )
     fed = False
     for position, layer in enumerate(network.layers):
         kind = type(layer).__name__
@@ -130,6 +136,11 @@ def _check(network: Network) -> None:
             raise ProgramError(
                 f"Layer {position}, {layer!r}, must have a Dense or Conv2d between it and the "
                 "nonlinearity before it to become neurons"
+            )
+        if isinstance(layer, Dense | Conv2d) and fed:
+            raise ProgramError(
+                f"Layer {position}, {layer!r}, must have a Relu between it and the product before "
+                "it to have a spiking form"
             )
         fed = isinstance(layer, Dense | Conv2d) or (fed and not isinstance(layer, Relu))
     if not fed:

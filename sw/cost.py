@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from spikewright.encoding import INPUT, input_codes, saturated_inputs
+from spikewright.encoding import INPUT, decide, input_codes, saturated_inputs
 from spikewright.network import Network
 from spikewright.sim.emulator import Emulator
 from spikewright.sim.program import Program
@@ -73,7 +73,8 @@ def compare(network: Network, program: Program, x: Any, y: Any) -> Cost:
     emulator = Emulator(program)
     codes = {INPUT: input_codes(program, x)}
     labels = network.check_labels(y, len(codes[INPUT]))
-    predicted = emulator.run(codes)["class"][:, 0]
+    outputs = emulator.run(codes)
+    predicted = decide(outputs["logits"]) if network.n_out == 1 else outputs["class"][:, 0]
     wanted = network.predict(x)
     return Cost(
         frames=len(labels),

@@ -112,7 +112,7 @@ def samples(name: str, values: Any) -> NDArray[np.float32]:
     DataError
         If the array is empty, has no features, is not of real numbers or not finite.
     """
-    array = _array(name, values)
+    array = array_of(name, values)
     if array.dtype.kind not in "buif":
         raise DataError(f"{name} must hold real numbers, not {array.dtype}")
     if array.ndim < 2:
@@ -144,7 +144,7 @@ def labels(name: str, values: Any, classes: int | None = None) -> NDArray[np.int
     DataError
         If the array is empty, not one-dimensional, not of integers, or a label is out of range.
     """
-    array = _array(name, values)
+    array = array_of(name, values)
     if array.dtype.kind not in "ui":
         raise DataError(f"{name} must hold integer class labels, not {array.dtype}")
     if array.ndim != 1:
@@ -236,7 +236,14 @@ def digits(*, test_fraction: float = 0.2, seed: int = 0) -> Dataset:
     return Dataset(x_train=x[chosen], y_train=y[chosen], x_test=x[rest], y_test=y[rest])
 
 
-def _array(name: str, values: Any) -> NDArray[Any]:
+def array_of(name: str, values: Any) -> NDArray[Any]:
+    """Return values as an array.
+
+    Raises
+    ------
+    DataError
+        If their rows differ in shape.
+    """
     try:
         return np.asarray(values)
     except ValueError as error:

@@ -62,3 +62,16 @@ def saturated_inputs(program: Program, x: Any) -> int:
 def output_values(program: Program, name: str, codes: Codes) -> NDArray[np.float64]:
     """Values of an output's codes."""
     return program.port(program.outputs[name]).format.decode(codes)
+
+
+def decide(outputs: NDArray[Any]) -> NDArray[np.int64]:
+    """Class of each frame: of several outputs the largest, of one whether it is above 0.
+
+    Parameters
+    ----------
+    outputs : (frames, n_out) ndarray
+        Logits, or their codes; the lowest index wins among equals.
+    """
+    if outputs.shape[1] == 1:
+        return (outputs[:, 0] > 0).astype(np.int64)
+    return np.asarray(outputs.argmax(axis=1), np.int64)

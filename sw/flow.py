@@ -240,6 +240,8 @@ def writable(output: Path) -> None:
     """
     if not output.resolve().parent.is_dir():
         raise DataError(f"Folder {output.parent} does not exist: make it first")
+    if output.is_dir():
+        raise DataError(f"File to write must have a name, and {output} is a folder: add one")
 
 
 def _open(what: Path) -> Program | Build:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from spikewright import network_file, network_toml
 from spikewright.data import labels, samples
+from spikewright.encoding import decide
 from spikewright.learn import ops, structure
 from spikewright.learn.initialisers import INITIALISERS
 from spikewright.learn.layers import Dense, Layer, Leaky, Lif, Relu
@@ -176,8 +177,11 @@ class Network:
         return np.concatenate([run.logits.data.copy() for run in self._run(x)])
 
     def predict(self, x: Any) -> NDArray[np.int64]:
-        """Class of each sample: the largest logit, the lowest index among equals."""
-        return np.asarray(self.forward(x).argmax(axis=1), np.int64)
+        """Class of each sample: the largest logit, the lowest index among equals.
+
+        A single output decides between two classes by its sign: 1 if it is above 0.
+        """
+        return decide(self.forward(x))
 
     def accuracy(self, x: Any, y: Any) -> float:
         """Share of samples (0 to 1) whose class is predicted."""
@@ -219,7 +223,7 @@ class Network:
         DataError
             If they are not classes of the network, or not ``length`` many.
         """
-        classes = labels(name, y, self.n_out)
+        classes = labels(name, y, max(2, self.n_out))
         if len(classes) != length:
             raise DataError(f"{name} must hold {length} labels, not {len(classes)}")
         return classes

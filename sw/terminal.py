@@ -39,6 +39,8 @@ def guarded(command: Callable[P, T]) -> Callable[P, T]:
             _fail(str(error))
         except OSError as error:
             _fail(f"{error.filename or 'File'}: {error.strerror or error}")
+        except MemoryError as error:
+            _fail(f"Not enough memory: {error or 'choose something smaller'}")
 
     return wrapper
 

@@ -10,12 +10,14 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from spikewright.encoding import INPUT, input_codes, output_values
+from spikewright.encoding import INPUT, decide, input_codes, output_values
 from spikewright.sim.primitive import Codes
 from spikewright.sim.program import Program
 
 CLASS = "class"
 """Output of a classifier: the class of each frame."""
+LOGITS = "logits"
+"""Output of a quantized network that its classes are decided by."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +62,10 @@ class Run:
 
     @property
     def classes(self) -> NDArray[np.int64]:
-        """Class of each frame."""
+        """Class of each frame; of a program with one logit, whether that is above 0."""
+        logits = self.outputs.get(LOGITS)
+        if logits is not None and logits.shape[1:] == (1,):
+            return decide(logits)
         return self.outputs[CLASS][:, 0]
 
     def values(self, name: str) -> NDArray[np.float64]:

@@ -162,6 +162,53 @@ def test_unknown_names_are_refused_with_those_known(folder, tmp_path, option, se
     assert option in run("train", "--help")[0]
 
 
+def test_kickback_tells_two_classes_by_one_output(folder, tmp_path):
+    """Trained, quantized and run: the class is whether the only output is above 0."""
+    data = blobs()
+    kept = {
+        name: getattr(data, name)[getattr(data, f"y_{name[2:]}") < 2]
+        for name in ("x_train", "y_train", "x_test", "y_test")
+    }
+    np.savez(tmp_path / "two.npz", **kept)
+    files = ("--data", tmp_path / "two.npz")
+    net, spk = tmp_path / "net.npz", tmp_path / "net.spk"
+    run(
+        *("train", "--network", "12-8-1", "--rule", "kickback", "--loss", "bernoulli", *files),
+        *("--epochs", 100, "--batch", 16, "--seed", 1, "-o", net),
+    )
+    out, _ = run("quantize", net, *files, "-o", spk, "--json")
+    facts = json.loads(out)
+    assert facts["float_accuracy"] > 0.9
+    assert facts["integer_accuracy"] > 0.9
+    out, _ = run("run", spk, *files, "--on", "emulator", "--json")
+    assert json.loads(out)["accuracy"] == facts["integer_accuracy"]
+
+
+def test_files_to_write_are_refused_before_training(folder, tmp_path):
+    data = folder / "data.npz"
+    before = data.read_bytes()
+    train = ("train", "--network", "12-9-4", "--data", data, "--epochs", 1)
+    sentence = "Options --data, --output and --checkpoint must name different files"
+    assert refused(*train, "-o", data) == sentence
+    assert refused(*train, "-o", tmp_path / "n.npz", "--checkpoint", tmp_path / "n.npz") == sentence
+    assert refused(*train, "-o", tmp_path) == (
+        f"File to write must have a name, and {tmp_path} is a folder: add one"
+    )
+    assert refused(*train, "-o", tmp_path / "n.npz", "--checkpoint", tmp_path) == (
+        f"Checkpoint must be a file, and {tmp_path} is a folder: name a file"
+    )
+    assert data.read_bytes() == before
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_network_beyond_memory(folder, tmp_path):
+    data = folder / "data.npz"
+    sentence = refused(
+        "train", "--network", "12-999999999999-4", "--data", data, "-o", tmp_path / "n.npz"
+    )
+    assert sentence.startswith("Not enough memory: ")
+
+
 def test_run_and_verify_on_rtl(folder):
     data, spk = folder / "data.npz", folder / "net.spk"
     out, _ = run("run", spk, "--data", data, "--on", "rtl", "--samples", 5, "--json")

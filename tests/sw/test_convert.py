@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from spikewright.aware import quantization_aware
 from spikewright.convert import to_spiking
 from spikewright.data import Dataset, digits
 from spikewright.encoding import input_codes
@@ -198,6 +199,14 @@ def test_a_layer_that_never_fires_stays_silent() -> None:
             {"encoding": "latency"},
             "Encoding must be current or rate, not 'latency'",
         ),
+        (
+            [Dense(6, 5), Dense(5, 3)],
+            {},
+            (
+                "Layer 1, Dense(5, 3), must have a Relu between it and the product before it to "
+                "have a spiking form"
+            ),
+        ),
         ([Dense(6, 3)], {"steps": 0}, "Steps must be an integer from 1, not 0"),
     ],
 )
@@ -209,3 +218,13 @@ def test_what_has_no_spiking_form_is_refused(
     make: Callable[..., Network] = to_spiking
     with pytest.raises(ProgramError, match=f"^{re.escape(sentence)}$"):
         make(network, X, **{"steps": 4, **options})
+
+
+def test_a_network_that_rounds_is_refused() -> None:
+    aware = quantization_aware(one_hidden(), X)
+    sentence = (
+        "Network made by quantization_aware has no spiking form: convert the network that it "
+        "shares its weights with"
+    )
+    with pytest.raises(ProgramError, match=f"^{re.escape(sentence)}$"):
+        to_spiking(aware, X, steps=4)

@@ -197,4 +197,7 @@ def trained(name: str, values: Any, shape: Shape) -> Array:
     array = np.array(np.zeros(shape) if values is None else values, np.float32, order=order)
     if array.shape != shape:
         raise FormatError(f"{name} must have shape {shape}, not {array.shape}")
+    bad = array.size - np.count_nonzero(np.isfinite(array))
+    if bad:
+        raise FormatError(f"{name} must be finite, and {bad} of its {array.size} values are not")
     return array

@@ -152,6 +152,11 @@ class Kickback:
             )
         if loss not in ERRORS:
             raise ProgramError(f"Kickback needs the loss {' or '.join(ERRORS)}, not {loss!r}")
+        if type(network) is not Network:
+            raise ProgramError(
+                "Kickback needs a network in floating point, not one that rounds: use "
+                'rule="backprop"'
+            )
         dense, rectifiers = network.layers[::2], network.layers[1::2]
         if (
             len(network.layers) % 2 == 0

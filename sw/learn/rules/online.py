@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from spikewright.data import array_of
 from spikewright.learn.layers import Dense, Layer
 from spikewright.learn.options import check_count
 from spikewright.learn.rules.kickback import Kickback, forward
@@ -238,7 +239,7 @@ class OnlineKickback:
         return _within("x", self.rule.input, samples, "scale it or calibrate on larger values")
 
     def _targets(self, y: Any, frames: int) -> Codes:
-        values = np.asarray(y)
+        values = array_of("y", y)
         if values.shape not in ((frames,), (frames, 1)) or values.dtype.kind not in "buif":
             raise DataError(f"y must hold {frames} numbers, one for each sample")
         values = values.reshape(-1).astype(np.float64)

@@ -82,6 +82,12 @@ class OneVersusRest:
         ProgramError
             If an option is wrong.
         """
+        for name in ("checkpoint", "resume"):
+            if name in options:
+                raise ProgramError(
+                    f"Option {name} must be left out: it names one file, and there is a network "
+                    "for each class"
+                )
         classes = labels("y", y, len(self.members))
         histories: list[list[Any]] = []
         for k, member in enumerate(self.members):

@@ -86,6 +86,8 @@ class Checkpoints:
         check_count("Epochs from one checkpoint to the next", self.every, 1)
         if self.path is not None and not Path(self.path).resolve().parent.is_dir():
             raise DataError(f"Folder {Path(self.path).parent} does not exist: make it first")
+        if self.path is not None and Path(self.path).is_dir():
+            raise DataError(f"Checkpoint must be a file, and {self.path} is a folder: name a file")
 
     def write(self, standing: Standing, arrays: Sequence[Array], *, last: bool) -> None:
         """Write the file, complete or not at all, if it is time to or this was the last epoch."""
@@ -119,6 +121,7 @@ class Checkpoints:
             if head["format"] != FORMAT:
                 raise _foreign(path)
             made_with, standing = head["made_with"], Standing(**head["standing"])
+            _check(made_with, standing)
             for generator, state in zip(generators, standing.generators, strict=True):
                 generator.bit_generator.state = state
         except (KeyError, TypeError, ValueError) as error:
@@ -175,6 +178,15 @@ def _digests(**arrays: Array) -> Iterator[tuple[str, Any]]:
     for name, array in arrays.items():
         yield f"{name} of shape", list(array.shape)
         yield name, hashlib.sha256(np.ascontiguousarray(array).data).hexdigest()
+
+
+def _check(made_with: Facts, standing: Standing) -> None:
+    """Raise ValueError where an altered file holds what no run leaves."""
+    history = standing.history
+    if not all(isinstance(made_with[kind], dict) for kind in ("network", "data", "options")):
+        raise ValueError("facts")
+    if not isinstance(history, list) or not 1 <= standing.epochs <= len(history):
+        raise ValueError("history")
 
 
 def _compare(path: str | Path, made_with: Facts, given: Facts) -> None:

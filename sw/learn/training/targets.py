@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from spikewright.data import array_of
 from spikewright.learn.tape import Array
 from spikewright.network import Network
 from spikewright.sim.errors import DataError
@@ -47,7 +48,7 @@ def prepare(network: Network, y: Any, length: int, loss: str) -> Array:
     DataError
         If they are of the wrong kind or shape for the loss or the network.
     """
-    values, outputs = np.asarray(y), network.n_out
+    values, outputs = array_of("y", y), network.n_out
     if loss == "cross-entropy" and outputs == 1:
         raise DataError(
             "Loss cross-entropy needs an output for each of at least 2 classes, and the network "

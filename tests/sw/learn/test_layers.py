@@ -329,3 +329,10 @@ def test_constructors_refuse(
 ) -> None:
     with pytest.raises(error, match=f"^{re.escape(sentence)}$"):
         make()
+
+
+def test_weights_must_be_finite() -> None:
+    with pytest.raises(
+        FormatError, match=r"^Dense weight must be finite, and 1 of its 6 values are not$"
+    ):
+        Dense(3, 2, weight=np.array([[1, 2, np.nan], [0, 0, 0]]))

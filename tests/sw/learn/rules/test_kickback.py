@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from spikewright.aware import quantization_aware
 from spikewright.data import digits
 from spikewright.learn import ops
 from spikewright.learn.fit import fit
@@ -242,3 +243,11 @@ def test_what_cannot_be_unsigned() -> None:
         ProgramError, match=r"^Network must not end in SignedRelu: Dense must follow it$"
     ):
         unsigned(Network([Dense(3, 2), SignedRelu([1, -1])]))
+
+
+def test_a_network_that_rounds_is_refused() -> None:
+    x, *_ = odd_or_even()
+    aware = quantization_aware(Network([Dense(64, 4), Relu(), Dense(4, 1)]), x[:64])
+    message = 'Kickback needs a network in floating point, not one that rounds: use rule="backprop"'
+    with pytest.raises(ProgramError, match=f"^{re.escape(message)}$"):
+        fit(aware, x, np.zeros(len(x)), rule="kickback", loss="mse", epochs=1)

@@ -76,5 +76,11 @@ def test_refused() -> None:
     message = "y must hold labels from 0 to 2, one per output of the network, not 3"
     with pytest.raises(DataError, match=f"^{re.escape(message)}$"):
         versus.fit(x, [0, 1, 2, 3])
+    message = (
+        "Option checkpoint must be left out: it names one file, and there is a network for each "
+        "class"
+    )
+    with pytest.raises(ProgramError, match=f"^{re.escape(message)}$"):
+        versus.fit(x, [0, 1, 2, 2], checkpoint="c.npz")
     with pytest.raises(DataError, match=r"^y must hold 4 labels, not 3$"):
         versus.accuracy(x, [0, 1, 2])

@@ -288,6 +288,9 @@ def test_damaged_checkpoints_are_refused(made: Path, tmp_path: Path) -> None:
         {"head": np.array(text.replace("PCG64", "MT19937"))},
         {"head": np.array(text[:-1])},
         {"head": np.array("[]")},
+        {"head": np.array(re.sub(r'"data": {.*?}', '"data": null', text))},
+        {"head": np.array(re.sub(r'"epochs": \d+, "best"', '"epochs": 99, "best"', text))},
+        {"head": np.array(re.sub(r'"history": \[.*?\]', '"history": null', text))},
         {"array3": np.zeros(4, np.float32)},
         {"array3": np.zeros(3)},
     ):

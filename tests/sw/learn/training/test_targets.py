@@ -77,6 +77,7 @@ def test_right_classes_are_counted() -> None:
         (ONE, "mse", np.zeros((4, 2)), "y must have shape (4, 1) or (4,), not (4, 2)"),
         (THREE, "l1", np.zeros((4, 2)), "y must have shape (4, 3), not (4, 2)"),
         (ONE, "mse", [1, 2, np.inf, 3], "y must hold finite real numbers"),
+        (ONE, "mse", [[1], [2, 3]], "y must be an array, and its rows differ in shape"),
         (ONE, "mse", ["a", "b", "c", "d"], "y must hold finite real numbers"),
     ],
 )
