@@ -256,7 +256,7 @@ class Training:
         options = self.options
         loss, accuracy = evaluate(self.network, *self._check, options.loss, options.loss_options)
         if not math.isfinite(loss):
-            raise self._diverged(())
+            raise self._diverged(self.network.trace(self._check[0]))
         return {"validation_loss": loss, "validation_accuracy": accuracy}
 
 

@@ -279,3 +279,15 @@ def test_worked_parameter_count() -> None:
     counts = [array.size for array in Network.from_spec("10-10-5-1").parameters()]
     assert [sum(counts[k : k + 2]) for k in (0, 2, 4)] == [110, 55, 6]
     assert sum(counts) == 171
+
+
+def test_a_loss_that_diverges_in_validation_names_the_layer() -> None:
+    """The only huge sample is among those that are not trained on."""
+    order = np.random.default_rng(0).permutation(20)
+    x = np.full((20, 2), 0.1)
+    x[order[0]] = 3e38
+    network = Network([Dense(2, 3, weight=np.full((3, 2), 2.0)), Relu(), Dense(3, 2)])
+    with pytest.raises(
+        DataError, match=r"^Training diverged in epoch 1, beginning in layer 0, Dense\(2, 3\): "
+    ):
+        fit(network, x, [0, 1] * 10, epochs=2, validation=0.05, seed=0)
