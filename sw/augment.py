@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """More training pictures from few: turned, scaled, shifted and noisy copies."""
 
+import math
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from spikewright.learn.options import within
 from spikewright.sim.errors import DataError
 
 TURN = 0.15
@@ -65,7 +67,7 @@ def augment(
         "noise": NOISE if noise is None else noise,
     }
     for name, limit in limits.items():
-        if not 0 <= limit < np.inf:
+        if not within(limit, 0, math.inf):
             raise DataError(f"Largest {name} must be at least 0 and finite, not {limit!r}")
     rng = np.random.default_rng(seed)
     pictures = x.reshape(-1, side, side)

@@ -10,7 +10,7 @@ from spikewright.aware import Aware
 from spikewright.learn.layers import Conv2d, Dense, Layer, Leaky, Lif, Relu
 from spikewright.learn.lowering.folding import fold
 from spikewright.learn.lowering.hardware import NEAREST
-from spikewright.learn.options import check_count, check_name
+from spikewright.learn.options import check_count, check_name, within
 from spikewright.network import Network
 from spikewright.sim.errors import ProgramError
 
@@ -87,7 +87,7 @@ def to_spiking(
     """
     check_count("Steps", steps, 1)
     check_name("Encoding", encoding, ENCODINGS)
-    if not 0 < percentile <= 100:
+    if not within(percentile, 0, 100, "(]"):
         raise ProgramError(f"Percentile must be above 0, at most 100, not {percentile!r}")
     _check(network)
     folded, _ = fold(network)

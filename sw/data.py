@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from spikewright.learn.options import within
 from spikewright.sim.errors import DataError, FileError, ToolError
 
 if TYPE_CHECKING:
@@ -216,7 +217,7 @@ def digits(*, test_fraction: float = 0.2, seed: int = 0) -> Dataset:
     ToolError
         If scikit-learn is not installed.
     """
-    if not 0 < test_fraction < 1:
+    if not within(test_fraction, 0, 1, "()"):
         raise DataError(f"Test fraction must be between 0 and 1, not {test_fraction!r}")
     try:
         bunch = importlib.import_module("sklearn.datasets").load_digits()

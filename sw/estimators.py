@@ -14,7 +14,7 @@ from spikewright.learn.fit import fit
 from spikewright.learn.layers import Dense, Leaky
 from spikewright.network import CHUNK, Network
 from spikewright.quantize import quantize
-from spikewright.sim.errors import DataError
+from spikewright.sim.errors import DataError, ProgramError
 from spikewright.sim.program import Program
 
 
@@ -82,6 +82,8 @@ class Estimator(BaseEstimator):
 
     def _train(self, x: NDArray[np.float32], y: NDArray[Any], n_out: int, loss: str) -> None:
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
+        if not isinstance(self.hidden, tuple | list):
+            raise ProgramError(f"Hidden layers must be a tuple of sizes, not {self.hidden!r}")
         spec = "-".join(map(str, (x.shape[1], *self.hidden, n_out)))
         self.network_ = Network.from_spec(
             spec,

@@ -16,7 +16,7 @@ from spikewright.encoding import decide
 from spikewright.learn import ops, structure
 from spikewright.learn.initialisers import INITIALISERS
 from spikewright.learn.layers import Dense, Layer, Leaky, Lif, Relu
-from spikewright.learn.options import check_count, check_name
+from spikewright.learn.options import check_count, check_name, within
 from spikewright.learn.tape import Array, Recording, Tape, Value
 from spikewright.sim.errors import DataError, ProgramError
 from spikewright.spikes import SPIKE_CODES, check_unit, spike_encode
@@ -312,7 +312,7 @@ class Network:
         check_name("Readout", self.readout, READOUTS)
         if initialiser is not None:
             check_name("Initialiser", initialiser, INITIALISERS)
-        if not 0 < self.dt < float("inf"):
+        if not within(self.dt, 0, math.inf, "()"):
             raise ProgramError(f"Time step must be positive and finite, not {self.dt!r} s")
         check_count("Steps", self.steps, 1)
         check_count("Seed", self.seed, 0)

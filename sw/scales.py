@@ -22,7 +22,7 @@ def check_bits(what: str, bits: int) -> None:
     ------
     FormatError
     """
-    if not MIN_BITS <= bits <= MAX_BITS:
+    if not isinstance(bits, int | np.integer) or not MIN_BITS <= bits <= MAX_BITS:
         raise FormatError(
             f"{what} width must be between {MIN_BITS} and {MAX_BITS} bits, not {bits!r}"
         )

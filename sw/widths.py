@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spikewright.aware import Aware, quantization_aware
+from spikewright.learn.options import within
 from spikewright.network import Network
 from spikewright.scales import MAX_BITS, MIN_BITS, check_bits
 from spikewright.sim.errors import DataError, FormatError
@@ -151,9 +152,9 @@ def narrowest(
         If samples or labels do not fit, or the widths to begin with lose more than the budget.
     """
     check_bits("Weight", start)
-    if not MIN_BITS <= least <= start:
+    if not isinstance(least, int | np.integer) or not MIN_BITS <= least <= start:
         raise FormatError(f"Least width must be between {MIN_BITS} and {start} bits, not {least!r}")
-    if not 0 <= budget <= 100:
+    if not within(budget, 0, 100, "[]"):
         raise DataError(f"Budget must be between 0 and 100 points, not {budget!r}")
     samples = network.check_samples(x)
     labels = network.check_labels(y, len(samples))

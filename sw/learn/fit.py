@@ -4,6 +4,7 @@
 import math
 import warnings
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -147,10 +148,10 @@ def fit(
     check_name("Rule", rule, RULES)
     samples = network.check_samples(x)
     options = Options(
-        epochs=_epochs(len(samples), batch, validation) if epochs is None else epochs,
+        epochs=1 if epochs is None else epochs,
         batch=batch,
         optimiser=optimiser,
-        learning_rate=RATES.get(optimiser, 1.0) if learning_rate is None else learning_rate,
+        learning_rate=1.0 if learning_rate is None else learning_rate,
         momentum=momentum,
         decay=decay,
         loss=loss,
@@ -171,6 +172,10 @@ def fit(
             rate_target=rate_target,
         ),
     )
+    if learning_rate is None:
+        options = replace(options, learning_rate=RATES[optimiser])
+    if epochs is None:
+        options = replace(options, epochs=_epochs(len(samples), options))
     targets = prepare(network, y, len(samples), loss)
     for sentence in unsupported(network.layers):
         warnings.warn(sentence, SpikewrightWarning, stacklevel=2)
@@ -201,7 +206,7 @@ def _rule(network: Network, name: str, options: Options) -> Rule:
     )
 
 
-def _epochs(frames: int, batch: int, validation: float) -> int:
-    """Epochs that make :data:`UPDATES` updates; wrong options give any number."""
-    trained = math.floor(frames * (1 - validation))
-    return math.ceil(UPDATES / max(1, math.ceil(trained / max(1, batch))))
+def _epochs(frames: int, options: Options) -> int:
+    """Epochs that make :data:`UPDATES` updates."""
+    trained = math.floor(frames * (1 - options.validation))
+    return math.ceil(UPDATES / max(1, math.ceil(trained / options.batch)))

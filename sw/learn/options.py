@@ -3,7 +3,9 @@
 
 import inspect
 from collections.abc import Callable, Collection, Mapping
-from typing import Any
+from typing import Any, TypeGuard
+
+import numpy as np
 
 from spikewright.sim.errors import ProgramError
 
@@ -26,7 +28,7 @@ def check_name(what: str, value: str, known: Collection[str]) -> None:
     ProgramError
         With the known names.
     """
-    if value not in known:
+    if not isinstance(value, str) or value not in known:
         raise ProgramError(f"{what} must be {choices(known)}, not {value!r}")
 
 
@@ -40,6 +42,20 @@ def check_count(what: str, value: int, least: int) -> None:
     """
     if not isinstance(value, int) or value < least:
         raise ProgramError(f"{what} must be an integer from {least}, not {value!r}")
+
+
+def within(value: object, low: float, high: float, ends: str = "[)") -> TypeGuard[float]:
+    """Whether a value is a number in an interval, whose ends belong to it by their brackets.
+
+    Text and None are not, and neither is what is no number in floating point.
+
+    >>> within(0, 0, 1), within(1, 0, 1), within(1, 0, 1, "(]"), within("0.5", 0, 1)
+    (True, False, True, False)
+    """
+    if not isinstance(value, float | int | np.floating | np.integer):
+        return False
+    above = low <= value if ends[0] == "[" else low < value
+    return bool(above and (value <= high if ends[1] == "]" else value < high))
 
 
 def check_options(what: str, function: Callable[..., object], options: Mapping[str, Any]) -> None:

@@ -138,7 +138,7 @@ def test_program_round_trips_through_its_file(tmp_path):
     assert load_program(path).content_hash == program.content_hash
 
 
-@pytest.mark.parametrize("bits", [0, 1, 17, 40])
+@pytest.mark.parametrize("bits", [0, 1, 17, 40, 2.5])
 def test_widths_outside_the_range_are_refused(bits):
     x = blobs().x_train
     with pytest.raises(

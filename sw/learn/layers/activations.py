@@ -9,6 +9,7 @@ import numpy as np
 
 from spikewright.learn import ops
 from spikewright.learn.layers.layer import Plain, Shape, check_size, vector
+from spikewright.learn.options import within
 from spikewright.learn.tape import Value
 from spikewright.sim.errors import ProgramError
 
@@ -98,7 +99,7 @@ class LeakyRelu(Plain):
     slope: float = 0.125
 
     def __post_init__(self) -> None:
-        if not -1 <= self.slope < 1:
+        if not within(self.slope, -1, 1):
             raise ProgramError(f"Slope must be at least -1 and below 1, not {self.slope!r}")
 
     def record(self, x: Value, *, dt: float, steps: int) -> Value:
@@ -123,7 +124,7 @@ class HardTanh(Plain):
     limit: float = 1.0
 
     def __post_init__(self) -> None:
-        if not 0 < self.limit < math.inf:
+        if not within(self.limit, 0, math.inf, "()"):
             raise ProgramError(f"Limit must be positive and finite, not {self.limit!r}")
 
     def record(self, x: Value, *, dt: float, steps: int) -> Value:

@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Literal, Protocol
 import numpy as np
 
 from spikewright.learn.initialisers import INITIALISERS, Initialiser
+from spikewright.learn.options import within
 from spikewright.learn.tape import Array, Value
 from spikewright.sim.errors import FormatError, ProgramError
 
@@ -176,7 +177,7 @@ def check_size(name: str, size: int, least: int = 1) -> None:
 
 def check_positive(name: str, value: float, unit: str = "") -> None:
     """Refuse a value that is not positive and finite."""
-    if not 0 < value < math.inf:
+    if not within(value, 0, math.inf, "()"):
         raise ProgramError(f"{name} must be positive and finite, not {value!r} {unit}".rstrip())
 
 

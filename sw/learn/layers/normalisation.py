@@ -10,6 +10,7 @@ import numpy as np
 from spikewright.learn.layers.layer import Plain, Shape, check_positive, check_size, trained
 from spikewright.learn.ops import reshape
 from spikewright.learn.ops.normalise import batch_norm, drop
+from spikewright.learn.options import within
 from spikewright.learn.tape import Array, Value
 from spikewright.sim.errors import FormatError, ProgramError
 
@@ -34,7 +35,7 @@ class Dropout(Plain):
     rate: float = 0.5
 
     def __post_init__(self) -> None:
-        if not 0 <= self.rate < 1:
+        if not within(self.rate, 0, 1):
             raise ProgramError(f"Dropout rate must be at least 0 and below 1, not {self.rate!r}")
 
     def out_shape(self, shape: Shape) -> Shape:
@@ -83,7 +84,7 @@ class BatchNorm:
     def __init__(self, size: int, momentum: float = 0.1, epsilon: float = 1e-5):
         check_size("BatchNorm size", size)
         check_positive("BatchNorm epsilon", epsilon)
-        if not 0 < momentum <= 1:
+        if not within(momentum, 0, 1, "(]"):
             raise ProgramError(f"BatchNorm momentum must be above 0, at most 1, not {momentum!r}")
         self.size, self.momentum, self.epsilon = size, momentum, epsilon
         self.gamma = trained("BatchNorm gamma", np.ones(size), (size,))

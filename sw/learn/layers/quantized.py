@@ -43,8 +43,7 @@ class Dense(layers.Dense):
 
     def parameters(self) -> list[Array]:
         """Weights, biases and ranges, shared and not copied."""
-        threshold = self.quantizer.threshold
-        return [self.weight, self.bias, *([] if threshold is None else [threshold])]
+        return [self.weight, self.bias, *self.quantizer.parameters()]
 
     def record(self, x: Value, *, dt: float, steps: int) -> Value:
         """Record ``y = q(W) x + q(b)`` for ``x`` of shape (..., n_in)."""
@@ -83,8 +82,7 @@ class Conv2d(layers.Conv2d):
 
     def parameters(self) -> list[Array]:
         """Weights, biases and ranges, shared and not copied."""
-        threshold = self.quantizer.threshold
-        return [self.weight, self.bias, *([] if threshold is None else [threshold])]
+        return [self.weight, self.bias, *self.quantizer.parameters()]
 
     def record(self, x: Value, *, dt: float, steps: int) -> Value:
         """Record the convolution of ``x`` of shape (..., channels, rows, columns)."""
@@ -109,8 +107,7 @@ class Relu(layers.Relu):
 
     def parameters(self) -> list[Array]:
         """The range, if it is trained."""
-        threshold = self.quantizer.threshold
-        return [] if threshold is None else [threshold]
+        return self.quantizer.parameters()
 
     def record(self, x: Value, *, dt: float, steps: int) -> Value:
         """Record ``y = min(max(x, 0), limit)``, rounded."""

@@ -73,6 +73,10 @@ class Weights:
         self._grids = _grids(form)
         self._key: tuple[bytes, QFormat, int] | None = None
 
+    def parameters(self) -> list[Array]:
+        """The ranges, if they are trained."""
+        return [] if self.threshold is None else [self.threshold]
+
     @property
     def format(self) -> WeightFormat:
         """Formats of the moment."""
@@ -162,6 +166,10 @@ class Activation:
         self.threshold: Array | None = None
         if learned:
             self.threshold = np.array([form.width - form.frac - 0.5], np.float32)
+
+    def parameters(self) -> list[Array]:
+        """The range, if it is trained."""
+        return [] if self.threshold is None else [self.threshold]
 
     @property
     def format(self) -> QFormat:

@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Optimisers that give every parameter a step size of its own."""
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
 
+from spikewright.learn.options import within
 from spikewright.learn.tape import Array
 from spikewright.sim.errors import ProgramError
 
@@ -69,7 +71,7 @@ class RmsProp:
     """
 
     def __init__(self, parameters: Sequence[Array], *, rho: float = 0.9, epsilon: float = 1e-6):
-        if not 0 <= rho < 1:
+        if not within(rho, 0, 1):
             raise ProgramError(f"RMSProp's rho must be at least 0 and below 1, not {rho!r}")
         _check_epsilon("RMSProp", epsilon)
         self.rho, self.epsilon = rho, epsilon
@@ -124,11 +126,11 @@ class Rprop:
         shortest: float = 1e-6,
         longest: float = 50.0,
     ):
-        if not 0 < shrink < 1 < grow:
+        if not (within(shrink, 0, 1, "()") and within(grow, 1, math.inf, "(]")):
             raise ProgramError(
                 f"RPROP's factors must be above 1 and between 0 and 1, not {grow!r} and {shrink!r}"
             )
-        if not 0 < shortest <= longest:
+        if not (within(longest, 0, math.inf, "(]") and within(shortest, 0, longest, "(]")):
             raise ProgramError(
                 f"RPROP's limits must be positive and ascend, not {shortest!r} and {longest!r}"
             )
@@ -191,7 +193,7 @@ class Adam:
         epsilon: float = 1e-8,
     ):
         for name, beta in (("beta1", beta1), ("beta2", beta2)):
-            if not 0 <= beta < 1:
+            if not within(beta, 0, 1):
                 raise ProgramError(f"Adam's {name} must be at least 0 and below 1, not {beta!r}")
         self.beta1, self.beta2, self.epsilon = beta1, beta2, epsilon
         self._parameters = list(parameters)
@@ -228,5 +230,5 @@ class Adam:
 
 
 def _check_epsilon(name: str, epsilon: float) -> None:
-    if not epsilon > 0:
+    if not within(epsilon, 0, math.inf, "(]"):
         raise ProgramError(f"{name}'s epsilon must be positive, not {epsilon!r}")

@@ -7,6 +7,7 @@ from typing import Protocol
 import numpy as np
 
 from spikewright.learn.optimise.adaptive import AdaGrad, Adam, RmsProp, Rprop
+from spikewright.learn.options import within
 from spikewright.learn.tape import Array
 from spikewright.sim.errors import ProgramError
 
@@ -52,7 +53,7 @@ class Sgd:
     """
 
     def __init__(self, parameters: Sequence[Array], *, momentum: float = 0.0):
-        if not 0 <= momentum < 1:
+        if not within(momentum, 0, 1):
             raise ProgramError(f"Momentum must be at least 0 and below 1, not {momentum!r}")
         self.momentum = momentum
         self._parameters = list(parameters)

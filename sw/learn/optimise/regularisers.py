@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from spikewright.learn.options import within
 from spikewright.learn.tape import Array
 from spikewright.sim.errors import ProgramError
 
@@ -57,13 +58,13 @@ class Regularisers:
     def __post_init__(self) -> None:
         for name in ("l1", "l2", "weight_noise", "rate_strength"):
             value = getattr(self, name)
-            if not 0 <= value < math.inf:
+            if not within(value, 0, math.inf):
                 raise ProgramError(f"Option {name} must be at least 0 and finite, not {value!r}")
         for name in ("max_norm", "clip_norm", "clip_value"):
             value = getattr(self, name)
-            if value is not None and not 0 < value < math.inf:
+            if value is not None and not within(value, 0, math.inf, "()"):
                 raise ProgramError(f"Option {name} must be positive and finite, not {value!r}")
-        if not 0 <= self.rate_target <= 1:
+        if not within(self.rate_target, 0, 1, "[]"):
             raise ProgramError(
                 f"Option rate_target must be from 0 to 1 spikes a step, not {self.rate_target!r}"
             )

@@ -4,6 +4,7 @@
 import math
 from collections.abc import Callable
 
+from spikewright.learn.options import within
 from spikewright.sim.errors import ProgramError
 
 
@@ -52,5 +53,5 @@ SCHEDULES: dict[str, Callable[..., float]] = {
 
 
 def _check(name: str, value: float) -> None:
-    if not 0 < value <= 1:
+    if not within(value, 0, 1, "(]"):
         raise ProgramError(f"Decay option {name} must be above 0 and at most 1, not {value!r}")

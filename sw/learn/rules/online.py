@@ -284,7 +284,7 @@ def _weights_of(limit: float, bits: int) -> QFormat:
 
 
 def _check_bits(what: str, bits: int, least: int, most: int) -> None:
-    if not least <= bits <= most:
+    if not isinstance(bits, int | np.integer) or not least <= bits <= most:
         raise FormatError(f"{what} width must be between {least} and {most} bits, not {bits!r}")
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spikewright.learn.fit import fit
-from spikewright.learn.options import check_count, check_name
+from spikewright.learn.options import check_count, check_name, within
 from spikewright.learn.training.loop import DivergenceError, History, evaluate
 from spikewright.learn.training.targets import prepare
 from spikewright.network import Network
@@ -134,13 +134,16 @@ class Search(ABC):
         for name in names:
             if name in fixed:
                 raise ProgramError(f"Option {name} must be either searched or fixed, not both")
+        for name in _needed(make):
+            if name not in [*names, *fixed]:
+                raise ProgramError(f"Option {name} of the network must be searched or fixed")
         if score is not None:
             check_name("Score", score, SCORES)
         if score == "loss" and "loss" in names:
             raise ProgramError("Different losses cannot be compared: search by accuracy")
         check_count("Seed", seed, 0)
         check_count("Folds", 2 if folds is None else folds, 2)
-        if not 0 < share < 1:
+        if not within(share, 0, 1, "()"):
             raise ProgramError(f"Share of the samples must be between 0 and 1, not {share!r}")
 
     @abstractmethod
@@ -231,3 +234,9 @@ def _options(function: Callable[..., Any]) -> list[str]:
     if function is fit:
         kinds.remove(inspect.Parameter.POSITIONAL_OR_KEYWORD)
     return [p.name for p in inspect.signature(function).parameters.values() if p.kind in kinds]
+
+
+def _needed(make: Callable[..., Any]) -> list[str]:
+    """Options that cannot be left out."""
+    empty, known = inspect.Parameter.empty, inspect.signature(make).parameters
+    return [n for n in _options(make) if known[n].default is empty]

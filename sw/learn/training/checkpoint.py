@@ -3,6 +3,7 @@
 
 import hashlib
 import json
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -12,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spikewright.data import read_arrays
-from spikewright.learn.options import check_count
+from spikewright.learn.options import check_count, within
 from spikewright.learn.tape import Array
 from spikewright.learn.training.settings import Options
 from spikewright.network import Network
@@ -187,6 +188,10 @@ def _check(made_with: Facts, standing: Standing) -> None:
         raise ValueError("facts")
     if not isinstance(history, list) or not 1 <= standing.epochs <= len(history):
         raise ValueError("history")
+    if not within(standing.best_epoch, 0, standing.epochs):
+        raise ValueError("best epoch")
+    if standing.best is not None and not within(standing.best, -math.inf, math.inf, "[]"):
+        raise ValueError("best loss")
 
 
 def _compare(path: str | Path, made_with: Facts, given: Facts) -> None:

@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Losses: a scalar value from a batch of outputs and their targets."""
 
+import math
 from collections.abc import Callable
 
 import numpy as np
 
 from spikewright.learn.ops.functions import logistic
+from spikewright.learn.options import within
 from spikewright.learn.tape import Array, Value
 from spikewright.sim.errors import FormatError, ProgramError
 
@@ -34,7 +36,7 @@ def cross_entropy(logits: Value, labels: Value, *, smoothing: float = 0.0) -> Va
     batch = len(logits.data)
     if labels.data.shape != (batch,):
         raise FormatError(f"Labels must have shape ({batch},), not {labels.data.shape}")
-    if not 0 <= smoothing < 1:
+    if not within(smoothing, 0, 1):
         raise ProgramError(f"Label smoothing must be at least 0 and below 1, not {smoothing!r}")
     loss = logits.tape.output((), logits.data.dtype, logits)
     shares = np.empty_like(logits.data)
@@ -108,12 +110,17 @@ def hinge(outputs: Value, targets: Value, *, margin: float = 1.0) -> Value:
     targets : (batch, n) Value of 0 or 1, or (batch,) Value of int
 
     margin : float
+        By which an output should be on its side; positive and finite.
 
     Raises
     ------
     FormatError
         If the shapes do not fit.
+    ProgramError
+        If the margin is out of range.
     """
+    if not within(margin, 0, math.inf, "()"):
+        raise ProgramError(f"Margin must be positive and finite, not {margin!r}")
     if targets.data.ndim == 1:
         return _several(outputs, targets, margin)
     z, t = outputs.data, targets.data

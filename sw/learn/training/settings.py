@@ -9,7 +9,7 @@ from typing import Any
 from spikewright.learn.optimise.optimisers import OPTIMISERS, Optimiser
 from spikewright.learn.optimise.regularisers import Regularisers
 from spikewright.learn.optimise.schedules import SCHEDULES
-from spikewright.learn.options import check_count, check_name, check_options
+from spikewright.learn.options import check_count, check_name, check_options, within
 from spikewright.learn.tape import Array
 from spikewright.learn.training.losses import LOSSES
 from spikewright.sim.errors import ProgramError
@@ -56,11 +56,11 @@ class Options:
         check_count("Batch", self.batch, 1)
         check_count("Seed", self.seed, 0)
         check_count("Patience", 1 if self.patience is None else self.patience, 1)
-        if not 0 < self.learning_rate < math.inf:
+        if not within(self.learning_rate, 0, math.inf, "()"):
             raise ProgramError(
                 f"Learning rate must be positive and finite, not {self.learning_rate!r}"
             )
-        if not 0 <= self.validation < 1:
+        if not within(self.validation, 0, 1):
             raise ProgramError(
                 f"Validation share must be at least 0 and below 1, not {self.validation!r}"
             )

@@ -217,6 +217,10 @@ KNOWN = "hidden, outputs, seed, rule, epochs, batch, "
             "Batch must be an integer from 1, not 0",
         ),
         (
+            lambda: GridSearch(Network.from_spec, {"learning_rate": [1.0]}),
+            "Option spec of the network must be searched or fixed",
+        ),
+        (
             lambda: log_uniform(0, 1),
             "Limits of log_uniform must be positive and ascend, not 0 and 1",
         ),

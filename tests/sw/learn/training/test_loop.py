@@ -144,6 +144,20 @@ def test_options_reach_their_functions() -> None:
             {"loss_options": {"smoothing": 2}},
             "Label smoothing must be at least 0 and below 1, not 2",
         ),
+        (
+            {"loss": "hinge", "loss_options": {"margin": 0}},
+            "Margin must be positive and finite, not 0",
+        ),
+        ({"learning_rate": "a"}, "Learning rate must be positive and finite, not 'a'"),
+        ({"batch": "8"}, "Batch must be an integer from 1, not '8'"),
+        (
+            {"validation": "0.1"},
+            "Validation share must be at least 0 and below 1, not '0.1'",
+        ),
+        (
+            {"optimiser": ["adam"]},
+            "Optimiser must be adam, sgd, nesterov, adagrad, rmsprop or rprop, not ['adam']",
+        ),
     ],
 )
 def test_options_are_checked(options: dict[str, Any], sentence: str) -> None:
