@@ -1,0 +1,225 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What joins the objects of a model: connections, their learning rules, and probes."""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from spikewright.learn.options import within
+from spikewright.nef.network import join
+from spikewright.nef.objects import Ensemble, Neurons, Node, View, vector
+from spikewright.nef.synapses import Lowpass, synapse_of
+from spikewright.sim.errors import ProgramError
+
+Array = NDArray[np.float64]
+Function = Callable[[Array], ArrayLike]
+
+SYNAPSE = Lowpass(0.005)
+"""Synapse of a connection that states none."""
+PROBED = ("decoded", "spikes", "voltage")
+"""What can be probed of an ensemble."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PES:
+    """Learn decoders from an error, on the hardware: ``ΔD = -κ / n · error · spikesᵀ``.
+
+    The error, of what a :class:`Connection` brings to ``connection.learning_rule``, is that of
+    the last step; the activities are the spikes themselves (MacNeil and Eliasmith, 2011).
+
+    Parameters
+    ----------
+    learning_rate : float
+        κ, per spike and neuron.
+
+    Raises
+    ------
+    ProgramError
+        If the rate is not positive.
+    """
+
+    learning_rate: float = 1e-4
+
+    def __post_init__(self) -> None:
+        if not within(self.learning_rate, 0, math.inf, "()"):
+            raise ProgramError(
+                f"Learning rate must be positive and finite, not {self.learning_rate!r}"
+            )
+
+
+@dataclass(frozen=True, eq=False)
+class LearningRule:
+    """Where the error of a connection's learning rule goes."""
+
+    connection: "Connection"
+
+    @property
+    def size_in(self) -> int:
+        """Dimensions of the error: those that the connection brings."""
+        return len(self.connection.post_indices)
+
+    def __str__(self) -> str:
+        return f"learning rule of {self.connection}"
+
+
+class Connection:
+    """What one object sends another: ``synapse(transform · function(x))``.
+
+    Parameters
+    ----------
+    pre : Ensemble, Node or some of their dimensions
+    post : Ensemble, Node, some of an ensemble's dimensions, its neurons or a learning rule
+    function : callable, optional
+        Of a vector, decoded from the ensemble (computed, from a node); identity if not given.
+    transform : float or (size out, size of the function) array_like, optional
+        Linear map; identity if not given.
+    synapse : Lowpass, Alpha, float or None
+        Filter; a number is the time constant in s of a Lowpass. With one, a step brings what the
+        filter held at the end of the last; with None, what is sent in this step.
+    solver : object with ``solve(rates, targets)``, optional
+        :class:`~spikewright.nef.solvers.LstsqL2` if not given. With its ``weights`` true the
+        full matrix from neuron to neuron is used, and the factors are not.
+    learning_rule : PES, optional
+    label : str, optional
+
+    Raises
+    ------
+    ProgramError
+        If sizes do not fit, or one object cannot be connected to the other.
+    """
+
+    def __init__(
+        self,
+        pre: Any,
+        post: Any,
+        *,
+        function: Function | None = None,
+        transform: ArrayLike | None = None,
+        synapse: Any = SYNAPSE,
+        solver: Any = None,
+        learning_rule: PES | None = None,
+        label: str | None = None,
+    ):
+        self.pre, self.pre_indices = _source(pre)
+        self.post, self.post_indices = _sink(post)
+        self.label = label
+        self.function, self.synapse, self.solver = function, synapse_of(synapse), solver
+        self.rule = learning_rule
+        if learning_rule is not None and not isinstance(self.pre, Ensemble):
+            raise ProgramError(f"{self} must come from an ensemble to learn decoders")
+        self.size_function = self.apply(np.zeros(len(self.pre_indices))).size
+        self.transform = self._transform(transform)
+        join("connections", self)
+
+    def __str__(self) -> str:
+        return self.label or f"connection from {self.pre} to {self.post}"
+
+    @property
+    def learning_rule(self) -> LearningRule:
+        """Target of the connection that brings the error.
+
+        Raises
+        ------
+        ProgramError
+            If the connection does not learn.
+        """
+        if self.rule is None:
+            raise ProgramError(f"{self} has no learning_rule: give it a PES")
+        return LearningRule(self)
+
+    def apply(self, x: Array) -> Array:
+        """The function's value at a vector (of the chosen dimensions)."""
+        if self.function is None:
+            return x
+        return vector(f"Function of {self}", self.function(x))
+
+    def _transform(self, transform: ArrayLike | None) -> Array:
+        """The map as a matrix (size of the target, size of the function)."""
+        wanted, given = len(self.post_indices), self.size_function
+        matrix = np.eye(given) if transform is None else np.asarray(transform, np.float64)
+        if matrix.ndim == 0:
+            matrix = matrix * np.eye(given)
+        if matrix.ndim == 1 and given == matrix.size:
+            matrix = np.diag(matrix)
+        if matrix.shape != (wanted, given):
+            raise ProgramError(
+                f"{self} must have a transform of shape ({wanted}, {given}), not {matrix.shape}"
+            )
+        if not np.isfinite(matrix).all():
+            raise ProgramError(f"{self} must have a finite transform")
+        size = self.post.size_in
+        placed = np.zeros((size, given))
+        placed[list(self.post_indices)] = matrix
+        return placed
+
+
+class Probe:
+    """Values to be kept in every step.
+
+    Parameters
+    ----------
+    target : Ensemble, Node or an ensemble's neurons
+        Of an ensemble, the decoded vector; of neurons, what ``attr`` names.
+    attr : {"decoded", "spikes", "voltage"}, optional
+    synapse : Lowpass, Alpha, float or None
+        Filter of what is kept; a probe sees its output of the same step.
+    sample_every : float, optional
+        In s; every step if not given.
+    label : str, optional
+
+    Raises
+    ------
+    ProgramError
+        If that cannot be probed.
+    """
+
+    def __init__(
+        self,
+        target: Any,
+        attr: str | None = None,
+        *,
+        synapse: Any = None,
+        sample_every: float | None = None,
+        label: str | None = None,
+    ):
+        default = "spikes" if isinstance(target, Neurons) else "decoded"
+        self.attr = default if attr is None else attr
+        allowed = PROBED[1:] if isinstance(target, Neurons) else PROBED[:1]
+        if not isinstance(target, Ensemble | Node | Neurons) or self.attr not in allowed:
+            raise ProgramError(
+                "Probe must be of an ensemble or a node (decoded) or of neurons (spikes, voltage), "
+                f"not of {self.attr!r} of {target!r}"
+            )
+        if sample_every is not None and not within(sample_every, 0, math.inf, "()"):
+            raise ProgramError(f"sample_every must be positive and finite, not {sample_every!r} s")
+        self.target = target.ensemble if isinstance(target, Neurons) else target
+        self.synapse, self.sample_every, self.label = synapse_of(synapse), sample_every, label
+        if self.synapse is not None and self.attr == "voltage":
+            raise ProgramError("Probe of voltages must have no synapse")
+        join("probes", self)
+
+
+def _source(pre: Any) -> tuple[Ensemble | Node, Sequence[int]]:
+    of = pre.of if isinstance(pre, View) else pre
+    if not isinstance(of, Ensemble | Node):
+        raise ProgramError(
+            "Connection must come from an ensemble, a node or some of their dimensions, "
+            f"not {pre!r}"
+        )
+    return of, pre.indices if isinstance(pre, View) else tuple(range(of.dimensions))
+
+
+def _sink(post: Any) -> tuple[Any, Sequence[int]]:
+    of = post.of if isinstance(post, View) else post
+    if not isinstance(of, Ensemble | Node | Neurons | LearningRule):
+        raise ProgramError(
+            "Connection must lead to an ensemble, some of its dimensions, its neurons, a node or "
+            f"a learning rule, not {post!r}"
+        )
+    if isinstance(post, View):
+        return of, post.indices
+    return of, tuple(range(of.size_in))

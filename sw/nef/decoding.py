@@ -1,0 +1,131 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Decoders of connections and probes, solved on tuning curves."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spikewright.nef.connection import Connection
+from spikewright.nef.curves import tuning_curves
+from spikewright.nef.objects import Ensemble
+from spikewright.nef.population import Population
+from spikewright.nef.solvers import LstsqL2, rmse
+from spikewright.sim.errors import DataError, ProgramError
+from spikewright.sim.primitive import check_choice
+
+Array = NDArray[np.float64]
+
+CURVES = ("measured", "analytic")
+"""Tuning curves that decoders can be solved on."""
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """Decoders of a function.
+
+    Attributes
+    ----------
+    decoders : (n_neurons, size) ndarray
+        Value for each Hz of a neuron's rate.
+    eval_points : (points, dimensions) ndarray
+        Where they were solved, in units of the represented vector.
+    rmse : float
+        Between the decoded rates and the function there, all dimensions together.
+    largest : float
+        Largest magnitude of the function there.
+    """
+
+    decoders: Array
+    eval_points: Array
+    rmse: float
+    largest: float
+
+
+class Decoding:
+    """Solves decoders, and keeps each ensemble's tuning curves.
+
+    Parameters
+    ----------
+    populations : mapping of Ensemble to Population
+    curves : {"measured", "analytic"}
+        Those of the integer neurons, step by step; or those of continuous time.
+
+    Raises
+    ------
+    ProgramError
+        If the curves are unknown.
+    """
+
+    def __init__(self, populations: dict[Ensemble, Population], *, curves: str = "measured"):
+        try:
+            check_choice("Curves", curves, CURVES)
+        except ValueError as error:
+            raise ProgramError(str(error)) from None
+        self._populations, self._curves = populations, curves
+        self._rates: dict[Ensemble, Array] = {}
+
+    def rates(self, ensemble: Ensemble) -> Array:
+        """Rates in Hz (points, n_neurons) at an ensemble's evaluation points."""
+        if ensemble not in self._rates:
+            population = self._populations[ensemble]
+            self._rates[ensemble] = self.curve(population, self.points(ensemble))
+        return self._rates[ensemble]
+
+    def curve(self, population: Population, points: Array) -> Array:
+        """Rates in Hz (points, n_neurons) at vectors."""
+        if self._curves == "measured":
+            return tuning_curves(population, points)
+        drawn = population.draw
+        unit = points / population.ensemble.radius
+        return population.neuron.rates(drawn.gain * (unit @ drawn.encoders.T) + drawn.bias)
+
+    def points(self, ensemble: Ensemble) -> Array:
+        """Evaluation points, in units of the represented vector."""
+        return self._populations[ensemble].draw.eval_points * ensemble.radius
+
+    def of(self, ensemble: Ensemble, connection: Connection | None = None) -> Decoded:
+        """Decoders of a connection's function, or of the vector itself.
+
+        Raises
+        ------
+        DataError
+            If the function's values are not finite, or the decoders cannot be solved.
+        """
+        points = self.points(ensemble)
+        what, solver = f"the vector of {ensemble}", None
+        function: Callable[[Array], Array] = _identity
+        if connection is not None:
+            what, solver = f"the function of {connection}", connection.solver
+            indices = list(connection.pre_indices)
+            apply = connection.apply
+
+            def function(x: Array) -> Array:
+                return apply(x[indices])
+
+        targets = np.array([function(x) for x in points])
+        if not np.isfinite(targets).all():
+            raise DataError(f"Values of {what} must be finite at every evaluation point")
+        rates = self.rates(ensemble)
+        solver = LstsqL2() if solver is None else solver
+        try:
+            decoders = solver.solve(rates, targets)
+        except DataError as error:
+            raise DataError(f"Decoders of {what} cannot be solved: {error}") from error
+        return Decoded(
+            np.asarray(decoders, np.float64),
+            points,
+            rmse(rates, decoders, targets),
+            float(np.abs(targets).max()),
+        )
+
+
+def wants_weights(solver: Any) -> bool:
+    """Whether a solver asks for full weights."""
+    return bool(getattr(solver, "weights", False))
+
+
+def _identity(x: Array) -> Array:
+    return x

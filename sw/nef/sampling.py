@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Where ensembles draw their parameters from."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from spikewright.sim.errors import ProgramError
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Uniform:
+    """Even between two limits.
+
+    Parameters
+    ----------
+    low, high : float
+
+    Raises
+    ------
+    ProgramError
+        If they are not finite or do not ascend.
+    """
+
+    low: float
+    high: float
+
+    def __post_init__(self) -> None:
+        if not (np.isfinite([self.low, self.high]).all() and self.low <= self.high):
+            raise ProgramError(
+                f"Limits of Uniform must be finite and ascend, not {self.low!r} and {self.high!r}"
+            )
+
+    def sample(self, n: int, rng: np.random.Generator) -> Array:
+        """Draw ``n`` values."""
+        return rng.uniform(self.low, self.high, n)
+
+
+Choice = Uniform | float | ArrayLike
+"""One value for each neuron: drawn, the same, or given."""
+
+
+def values_of(what: str, choice: Any, n: int, rng: np.random.Generator) -> Array:
+    """One value for each neuron; objects with a ``sample(n, rng=...)`` may stand for Uniform.
+
+    Raises
+    ------
+    ProgramError
+        If there are not as many, or one is not finite.
+    """
+    if isinstance(choice, Uniform):
+        return choice.sample(n, rng)
+    try:
+        values = np.asarray(choice, np.float64)
+    except (TypeError, ValueError):
+        raise ProgramError(
+            f"{what} must be Uniform, a number or {n} of them, not {choice!r}"
+        ) from None
+    if values.shape not in ((), (1,), (n,)) or not np.isfinite(values).all():
+        raise ProgramError(f"{what} must be Uniform, a number or {n} finite ones, not {choice!r}")
+    return np.broadcast_to(values, (n,)).copy()
+
+
+def on_sphere(n: int, dimensions: int, rng: np.random.Generator) -> Array:
+    """Directions of length 1, each as likely: (n, dimensions)."""
+    vectors = rng.normal(size=(n, dimensions))
+    return np.asarray(vectors / np.linalg.norm(vectors, axis=1, keepdims=True))
+
+
+def in_ball(n: int, dimensions: int, rng: np.random.Generator) -> Array:
+    """Points of the ball of radius 1, even by volume: (n, dimensions)."""
+    return np.asarray(on_sphere(n, dimensions, rng) * rng.random((n, 1)) ** (1 / dimensions))

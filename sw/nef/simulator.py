@@ -1,0 +1,288 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Runs a network of ensembles: those on a device, all else on the host."""
+
+import math
+import warnings
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spikewright.learn.options import check_count, within
+from spikewright.nef.compiler import compile_network
+from spikewright.nef.connection import Connection, Probe
+from spikewright.nef.data import Data
+from spikewright.nef.host import Host, Outputs
+from spikewright.nef.network import Network
+from spikewright.nef.objects import Node
+from spikewright.nef.precision import Precision
+from spikewright.nef.synapses import HostFilter
+from spikewright.runtime.opening import open_device
+from spikewright.sim.errors import ProgramError, SpikewrightWarning
+from spikewright.sim.primitive import Codes
+
+Array = NDArray[np.float64]
+
+AT_ONCE = 4096
+"""Steps that the host prepares before the device runs them."""
+
+
+class Simulator:
+    """A network on a device; the same numbers on each, to the bit.
+
+    Parameters
+    ----------
+    network : Network
+    dt : float
+        Time step, in s.
+    substeps : int
+        Steps of the neurons in one of the host: shorter ones let neurons fire faster.
+    on : {"emulator", "rtl", "pynq-sim"}
+        What the ensembles run on, see :func:`spikewright.open`.
+    lanes : int or mapping of str to int, optional
+        Of the gateware, as :func:`spikewright.hw.folding.fold` takes them.
+    precision : Precision, optional
+    curves : {"measured", "analytic"}
+        Tuning curves that decoders are solved on: those of the integer neurons, or of continuous
+        time.
+
+    Attributes
+    ----------
+    program : Program or None
+        What the device runs; None if no ensemble is heard by a probe or a node.
+    data : mapping
+        Of a probe: values (samples, size); spikes have the height ``1 / dt``. Of an ensemble or a
+        connection: :class:`BuiltEnsemble`, :class:`BuiltConnection`.
+    n_steps : int
+
+    Raises
+    ------
+    ProgramError, DataError, FormatError
+        If the network cannot be built; the sentence names the object.
+    ToolError
+        If what the device needs is not installed.
+
+    Warns
+    -----
+    SpikewrightWarning
+        Where a time constant is not met, or, once for each, where an input saturates.
+
+    Examples
+    --------
+    >>> from spikewright import nef
+    >>> with nef.Network(seed=1) as model:
+    ...     stimulus = nef.Node([0.5])
+    ...     a = nef.Ensemble(100, 1)
+    ...     _ = nef.Connection(stimulus, a)
+    ...     probe = nef.Probe(a, synapse=0.05)
+    >>> with nef.Simulator(model) as sim:
+    ...     sim.run(0.5)
+    >>> abs(sim.data[probe][-1, 0] - 0.5) < 0.02
+    True
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        dt: float = 1e-3,
+        *,
+        substeps: int = 1,
+        on: str = "emulator",
+        lanes: int | Mapping[str, int] | None = None,
+        precision: Precision | None = None,
+        curves: str = "measured",
+    ):
+        if not within(dt, 0, math.inf, "()"):
+            raise ProgramError(f"Time step must be positive and finite, not {dt!r} s")
+        check_count("Substeps", substeps, 1)
+        self.network, self.dt, self.substeps = network, float(dt), substeps
+        self.compiled = compile_network(
+            network, dt=dt / substeps, precision=precision or Precision(), curves=curves
+        )
+        self.program = self.compiled.program
+        self.device = None
+        if self.program is not None:
+            self.device = open_device(self.program, on=on, lanes=lanes)
+        self.data = Data(self.compiled)
+        self._saturated: set[str] = set()
+        self._restart()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    @property
+    def time(self) -> float:
+        """Model time so far, in s."""
+        return self.n_steps * self.dt
+
+    def close(self) -> None:
+        """Let go of the device; data stay."""
+        if self.device is not None:
+            self.device.close()
+        self.device = None
+
+    def reset(self) -> None:
+        """Start anew: time, states, data, and what was learned."""
+        if self.device is not None:
+            self.device.reset()
+        self._restart()
+
+    def run(self, time_in_seconds: float) -> None:
+        """Run for so many seconds of model time.
+
+        Raises
+        ------
+        ProgramError
+            If the time is negative or not finite.
+        """
+        if not within(time_in_seconds, 0, math.inf):
+            raise ProgramError(f"Time must be at least 0 s and finite, not {time_in_seconds!r}")
+        self.run_steps(round(time_in_seconds / self.dt))
+
+    def run_steps(self, steps: int) -> None:
+        """Run so many steps.
+
+        Raises
+        ------
+        ProgramError
+            If the simulator is closed, or a node's function returns what it cannot.
+        """
+        check_count("Steps", steps, 0)
+        if self.program is not None and self.device is None:
+            raise ProgramError("Simulator is closed: make another one to go on")
+        at_once = 1 if self._host.lockstep else AT_ONCE
+        for start in range(0, steps, at_once):
+            self._run(min(at_once, steps - start))
+
+    def step(self) -> None:
+        """Run one step."""
+        self.run_steps(1)
+
+    def trange(self, sample_every: float | None = None) -> Array:
+        """Times in s of the values kept by a probe."""
+        every = self.dt if sample_every is None else sample_every
+        steps = 1.0 + _kept(np.arange(self.n_steps), every / self.dt)
+        times: Array = self.dt * steps
+        return times
+
+    def decoders(self, connection: Connection) -> Array:
+        """Decoders (size, n_neurons) of a connection, with what it has learned by now.
+
+        Raises
+        ------
+        ProgramError
+            If the simulator is closed.
+        """
+        learned = self.compiled.learned.get(connection)
+        if learned is None:
+            built: Array = self.data[connection].decoders
+            return built
+        if self.device is None:
+            raise ProgramError("Simulator is closed: make another one to go on")
+        codes = self.device.read_tensor(learned.tensor)
+        found: Array = learned.format.decode(codes) / learned.scale
+        return found
+
+    def _restart(self) -> None:
+        self.n_steps = 0
+        self._host = Host(self.network, self.compiled.inlets, self.compiled.outlets, self.dt)
+        self._heard: Outputs = {}
+        self._filters: dict[Probe, HostFilter] = {}
+        self.data.clear(self.network.probes)
+
+    def _run(self, steps: int) -> None:
+        """Run steps that the host can prepare at once."""
+        host, times = self._host, (self.n_steps + 1 + np.arange(steps)) * self.dt
+        outputs: list[Outputs] = [{} for _ in times]
+        inputs: dict[str, list[Array]] = {name: [] for name in self.compiled.inlets}
+        for time, now in zip(times, outputs, strict=True):
+            host.step(time, {}, now, late=False)
+            if host.lockstep:
+                host.step(time, self._heard, now, late=True)
+            for name, value in host.drive(now).items():
+                inputs[name].append(value)
+        results = self._on_device({n: np.array(v) for n, v in inputs.items()}, steps)
+        for k, (time, now) in enumerate(zip(times, outputs, strict=True)):
+            if not host.lockstep:
+                host.step(time, self._heard, now, late=True)
+            self._heard = {of: values[k] for of, values in results.items() if isinstance(of, Node)}
+        self._keep(outputs, results, steps)
+        self.n_steps += steps
+
+    def _on_device(self, inputs: dict[str, Array], steps: int) -> dict[Node | Probe, Array]:
+        if self.device is None or self.program is None:
+            return {}
+        codes = {name: self._codes(name, values) for name, values in inputs.items()}
+        many = {name: np.repeat(c, self.substeps, axis=0)[None] for name, c in codes.items()}
+        run = self.device.run_codes(many)
+        found: dict[Node | Probe, Array] = {}
+        for of, name in self.compiled.outlets.items():
+            values = run.outputs[name][0].reshape(steps, self.substeps, -1)
+            kept = values[:, -1]
+            if isinstance(of, Probe) and of.attr == "spikes":
+                found[of] = values.sum(axis=1) / self.dt
+            else:
+                port = self.program.port(self.program.outputs[name])
+                found[of] = port.format.decode(kept)
+        return found
+
+    def _codes(self, name: str, values: Array) -> Codes:
+        """Codes of what the host gives an inlet; the first that saturates is told."""
+        fmt = self.compiled.inlets[name].format
+        if not np.isfinite(values).all():
+            raise ProgramError(f"Nodes that drive {name} must give finite numbers")
+        codes = np.floor(np.ldexp(values, fmt.frac) + 0.5)
+        kept = fmt.saturate(codes)
+        if name not in self._saturated and (kept != codes).any():
+            self._saturated.add(name)
+            step, _ = np.argwhere(kept != codes)[0]
+            worst = values[step][kept[step] != codes[step]][0]
+            warnings.warn(
+                f"Input {name} is {worst:.4g} at {(self.n_steps + step + 1) * self.dt:.4g} s and "
+                f"saturates at {(fmt.lo if worst < 0 else fmt.hi) * fmt.lsb:.4g}: use a larger "
+                "radius or more headroom",
+                SpikewrightWarning,
+                stacklevel=5,
+            )
+        return kept.astype(np.int64)
+
+    def _keep(
+        self, outputs: list[Outputs], results: Mapping[Node | Probe, Array], steps: int
+    ) -> None:
+        for probe in self.network.probes:
+            if isinstance(probe.target, Node):
+                values = np.array([now[probe.target] for now in outputs])
+            else:
+                values = results[probe]
+            if probe.synapse is not None and (
+                isinstance(probe.target, Node) or probe.attr == "spikes"
+            ):
+                values = self._filtered(probe, values)
+            every = 1.0 if probe.sample_every is None else probe.sample_every / self.dt
+            kept = _kept(self.n_steps + np.arange(steps), every) - self.n_steps
+            self.data.add(probe, values[kept])
+
+    def _filtered(self, probe: Probe, values: Array) -> Array:
+        if probe.synapse is None:
+            return values
+        kept = self._filters.setdefault(probe, HostFilter(probe.synapse, values.shape[1], self.dt))
+        found = np.empty_like(values)
+        for k, value in enumerate(values):
+            kept.update(value)
+            found[k] = kept.held
+        return found
+
+
+def _kept(steps: NDArray[np.int64], every: float) -> NDArray[np.int64]:
+    """Steps, counted from 0, whose values a probe keeps that samples so many apart."""
+    return steps[(steps + 1) % every < 1]

@@ -1,0 +1,214 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What each ensemble, learning rule, node and probe hears, and in what format."""
+
+import math
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spikewright.nef.connection import PES, Connection, LearningRule, Probe
+from spikewright.nef.decoding import Decoded, wants_weights
+from spikewright.nef.graph import gain_of
+from spikewright.nef.network import Network
+from spikewright.nef.objects import Ensemble, Neurons, Node
+from spikewright.nef.population import Population
+from spikewright.nef.precision import LeakCode, Precision, fitting, fractions
+from spikewright.nef.synapses import leak_of
+from spikewright.sim.errors import ProgramError
+from spikewright.sim.fixed import QFormat
+
+Array = NDArray[np.float64]
+
+HOST_BITS = 8
+"""Bits below a value's last that the host gets of what it hears."""
+LARGEST_ERROR = 4.0
+"""Error up to which a change of learned decoders does not saturate."""
+
+
+@dataclass(frozen=True, eq=False)
+class Term:
+    """What a sink hears of one connection or probe: ``matrix · function(x)``.
+
+    Attributes
+    ----------
+    of : Connection or Probe
+    matrix : (size of the sink, size of the function) ndarray
+    """
+
+    of: Connection | Probe
+    matrix: Array
+
+
+@dataclass(eq=False)
+class Sink:
+    """A vector that several connections add to.
+
+    Attributes
+    ----------
+    name : str
+    size : int
+    format : QFormat
+    on_host : bool
+        Whether it is handed to the host.
+    spiking, driven : list of Term
+        From ensembles, and from nodes.
+    """
+
+    name: str
+    size: int
+    format: QFormat
+    on_host: bool = False
+    spiking: list[Term] = field(default_factory=list)
+    driven: list[Term] = field(default_factory=list)
+
+    def hear(self, of: Connection, matrix: Array) -> None:
+        """Add a connection."""
+        terms = self.spiking if isinstance(of.pre, Ensemble) else self.driven
+        terms.append(Term(of, matrix))
+
+
+@dataclass(frozen=True, eq=False)
+class Learned:
+    """A connection that learns, and how its decoders are held.
+
+    Attributes
+    ----------
+    connection : Connection
+    tensor : str
+        Name of the weights, (size, n_neurons): decoders times ``gain / dt``.
+    format : QFormat
+    scale : float
+        Weight for a decoder of 1.
+    """
+
+    connection: Connection
+    tensor: str
+    format: QFormat
+    scale: float
+
+
+class Sinks:
+    """Every sink of a network.
+
+    Parameters
+    ----------
+    network : Network
+    names : mapping of object to str
+    populations : mapping of Ensemble to Population
+    decoded : mapping of Connection or Probe to Decoded
+    dt : float
+        Time step of the neurons, in s.
+    precision : Precision
+
+    Raises
+    ------
+    ProgramError
+        If a connection learns and hears no error.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        names: dict[object, str],
+        populations: dict[Ensemble, Population],
+        decoded: dict[object, Decoded],
+        *,
+        dt: float,
+        precision: Precision,
+    ):
+        self._names, self._populations, self._decoded = names, populations, decoded
+        self._dt, self._precision = dt, precision
+        self.values: dict[Ensemble, Sink] = {
+            e: Sink(f"{names[e]}_x", e.dimensions, p.value) for e, p in populations.items()
+        }
+        self.currents: dict[Ensemble, Sink] = {}
+        self.changes: dict[Connection, Sink] = {}
+        self.learned: dict[Connection, Learned] = {}
+        self.host: dict[Node | Probe, Sink] = {}
+        for connection in network.connections:
+            if connection.rule is not None:
+                self._learn(connection, connection.rule)
+        for connection in network.connections:
+            self._connect(connection)
+        for probe in network.probes:
+            if isinstance(probe.target, Ensemble) and probe.attr == "decoded":
+                sink = self._on_host(probe, probe.target.dimensions, [probe])
+                sink.spiking.append(Term(probe, np.eye(sink.size)))
+        for connection, sink in self.changes.items():
+            if not (sink.spiking or sink.driven):
+                raise ProgramError(
+                    f"{connection} learns and hears no error: connect one to its learning_rule"
+                )
+
+    def inside(self) -> list[Sink]:
+        """Those on the hardware."""
+        return [*self.values.values(), *self.currents.values(), *self.changes.values()]
+
+    def _connect(self, connection: Connection) -> None:
+        post, transform = connection.post, connection.transform
+        if isinstance(post, Node):
+            if isinstance(connection.pre, Ensemble):
+                heard = [c for c in self._decoded if getattr(c, "post", None) is post]
+                sink = self.host.get(post) or self._on_host(post, post.size_in, heard)
+                sink.hear(connection, transform)
+        elif isinstance(post, Neurons):
+            drive = self._populations[post.ensemble].drive
+            self._current(post.ensemble).hear(connection, drive * transform)
+        elif isinstance(post, LearningRule):
+            learner, rule = post.connection, post.connection.rule
+            scale = -self._step(learner, rule) if rule is not None else 0.0
+            back = learner.transform[list(learner.post_indices)].T
+            self.changes[learner].hear(connection, scale * back @ transform)
+        elif isinstance(connection.pre, Ensemble) and wants_weights(connection.solver):
+            drawn, population = self._populations[post].draw, self._populations[post]
+            fold = population.drive * drawn.gain[:, None] * drawn.encoders / post.radius
+            self._current(post).hear(connection, fold @ transform)
+        else:
+            self.values[post].hear(connection, transform)
+
+    def _current(self, ensemble: Ensemble) -> Sink:
+        if ensemble not in self.currents:
+            name, population = self._names[ensemble], self._populations[ensemble]
+            self.currents[ensemble] = Sink(
+                f"{name}_current", ensemble.n_neurons, population.current
+            )
+        return self.currents[ensemble]
+
+    def _on_host(self, of: Node | Probe, size: int, heard: list[object]) -> Sink:
+        largest = sum(self._reach(one) for one in heard) * self._precision.headroom
+        value = fitting(self._precision.value, largest)
+        fmt = QFormat(width=value.width + HOST_BITS, frac=value.frac + HOST_BITS)
+        self.host[of] = Sink(f"{self._names[of]}_heard", size, fmt, on_host=True)
+        return self.host[of]
+
+    def _reach(self, of: object) -> float:
+        """Largest magnitude that a connection or probe should bring."""
+        largest = self._decoded[of].largest
+        return largest * (float(np.abs(of.transform).max()) if isinstance(of, Connection) else 1.0)
+
+    def _step(self, learner: Connection, rule: PES) -> float:
+        """Change of a weight for one spike and an error of 1."""
+        return rule.learning_rate / len(self._decoder_rows(learner)) * self.scale_of(learner)
+
+    def _decoder_rows(self, connection: Connection) -> Array:
+        return self._decoded[connection].decoders
+
+    def scale_of(self, connection: Connection | Probe) -> float:
+        """Weight for a decoder of 1: the filter's gain for a spike of height ``1 / dt``."""
+        synapse = connection.synapse
+        leak = LeakCode.of(1.0 if synapse is None else leak_of(synapse, self._dt))
+        return gain_of(synapse, leak) / self._dt
+
+    def _learn(self, connection: Connection, rule: PES) -> None:
+        scale, precision = self.scale_of(connection), self._precision
+        pre = connection.pre
+        usual = np.abs(self._decoded[pre].decoders).max() * precision.learned_range
+        largest = max(float(usual), float(np.abs(self._decoder_rows(connection)).max())) * scale
+        fmt = fractions(precision.learned, largest)
+        name = f"{self._names[connection]}_learned"
+        self.learned[connection] = Learned(connection, name, fmt, scale)
+        most = math.ldexp(LARGEST_ERROR * self._step(connection, rule), fmt.frac)
+        width = min(max(math.ceil(math.log2(max(most, 1))) + 1, 4), fmt.width)
+        change = QFormat(width=width, frac=fmt.frac)
+        self.changes[connection] = Sink(f"{name}_change", connection.size_function, change)
