@@ -10,13 +10,13 @@
 import argparse
 import importlib.util
 import statistics
-import subprocess
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from _brian import inner_loop
 from _timing import interleave, single_thread, table, write_json
 from numpy.typing import NDArray
 
@@ -186,12 +186,6 @@ def build_brian(folder: Path) -> None:
     b2.device.build(compile=True, run=False, directory=str(folder))
 
 
-def run_brian(folder: Path) -> float:
-    """Seconds of the inner loop, as Brian2 measures it, without the building of the network."""
-    subprocess.run(["./main"], cwd=folder, check=True, stdout=subprocess.DEVNULL)
-    return float((folder / "results" / "last_run_info.txt").read_text().split()[0])
-
-
 def brian_spikes(folder: Path) -> int:
     """Spikes of the last run."""
     (counts,) = (folder / "results").glob("_array_spikemonitor_count_*")
@@ -211,7 +205,7 @@ def measure_recurrent(rounds: int) -> list[dict[str, Any]]:
     with tempfile.TemporaryDirectory(prefix="brian-") as folder:
         if importlib.util.find_spec("brian2") is not None:
             build_brian(Path(folder))
-            candidates["Brian2"] = lambda: loops.append(run_brian(Path(folder)))
+            candidates["Brian2"] = lambda: loops.append(inner_loop(Path(folder)))
         seconds = interleave(candidates, rounds=rounds)
         if loops:
             remark = f"{brian_spikes(Path(folder))} spikes"

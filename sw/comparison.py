@@ -51,14 +51,15 @@ class Divergence:
         )
 
 
-def expected_beats(port: Port, steps: Codes) -> NDArray[np.int64]:
+def expected_beats(port: Port, steps: Codes, *, endless: bool = False) -> NDArray[np.int64]:
     """(beats, 2) flags and data of one frame of a layer, (steps, size).
 
     The order is the contract's: elements by index, events ascending with a marker after each step.
+    ``endless`` is a stream, in which no step is the last.
     """
     beats: list[NDArray[np.int64]] = []
     for t, vector in enumerate(steps):
-        final = t == len(steps) - 1
+        final = t == len(steps) - 1 and not endless
         if port.kind is Kind.EVENT:
             spikes = np.flatnonzero(vector)
             beats.append(np.column_stack([np.zeros_like(spikes), spikes]))

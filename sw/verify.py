@@ -150,7 +150,8 @@ class _Tally:
             port = self.program.port(layer)
             seen = list(split_frames(port, probes[probes[:, 0] == k][:, 1:]))
             for frame, codes in enumerate(streams[layer]):
-                expected = expected_beats(port, np.atleast_2d(codes))
+                endless = self.program.steps is None
+                expected = expected_beats(port, np.atleast_2d(codes), endless=endless)
                 got = seen[frame] if frame < len(seen) else np.zeros((0, 2), np.int64)
                 self.elements += len(expected)
                 difference = first_difference(port, expected, got)

@@ -87,8 +87,8 @@ def _descend(
         places = np.flatnonzero(active)
         used, signs = neuron[places], sign[places]
         matrix = gram[np.ix_(used, used)] * np.multiply.outer(signs, signs)
-        best = _minimum(matrix, slope[places])
         held = sizes[places]
+        best = _minimum(matrix, slope[places], held)
         passing = best <= 0
         if not passing.any():
             sizes[places] = best
@@ -102,10 +102,17 @@ def _descend(
         active[places[leaving]] = False
 
 
-def _minimum(matrix: Array, slope: Array) -> Array:
-    """Solution of a positive semidefinite system, the shortest one where there are many."""
+def _minimum(matrix: Array, slope: Array, held: Array) -> Array:
+    """Where ``x^T H x / 2 - slope^T x`` is least; some x that passes zero if it falls forever."""
     factor = factor_of(matrix, 0.0)
-    if factor is None:
-        return np.asarray(np.linalg.lstsq(matrix, slope, rcond=None)[0], np.float64)
-    found: Array = substitute(factor, slope[:, None])[:, 0]
-    return found
+    if factor is not None:
+        found: Array = substitute(factor, slope[:, None])[:, 0]
+        return found
+    found = np.asarray(np.linalg.lstsq(matrix, slope, rcond=None)[0], np.float64)
+    # Neurons with the same rates leave a direction in which the slope is constant.
+    falling = slope - matrix @ found
+    down = falling < 0
+    if np.abs(falling).max() <= 1e-9 * np.abs(slope).max() or not down.any():
+        return found
+    far = 2 * (held[down] / -falling[down]).max()
+    return held + (far or 1.0) * falling

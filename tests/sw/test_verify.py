@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from trained import blobs, trained
 
+from spikewright import nef
 from spikewright.comparison import (
     END,
     END_FRAME,
@@ -88,6 +89,24 @@ def test_gateware_that_never_answers_is_a_difference(tmp_path):
     assert outcome.mismatches > 0
     assert outcome.first is not None
     assert outcome.first.got is None
+
+
+def test_a_stream_is_compared_step_by_step(tmp_path):
+    with nef.Network(seed=1) as model:
+        ensemble = nef.Ensemble(12, 1, label="a")
+        nef.Connection(ensemble, ensemble, synapse=0.05, transform=0.5)
+        nef.Connection(nef.Node([0.0]), ensemble, synapse=None)
+        nef.Probe(ensemble, synapse=0.02, label="out")
+    program = nef.Simulator(model).program
+    codes = np.full((1, 30, 1), 9000)
+    outcome = verify(program, {"a_x_in": codes}, folder=tmp_path)
+    assert (outcome.frames, outcome.mismatches, outcome.first) == (1, 0, None)
+    verilog = plant(to_verilog(Accelerator(program, 12)), "node_a_x_total_sum", r" \+ ", " - ")
+    outcome = verify(program, {"a_x_in": codes}, lanes=12, verilog=verilog, folder=tmp_path)
+    assert outcome.first is not None
+    assert outcome.first.layer == "a_x_total_sum_rounded.y"
+    # What comes around is nothing until the first spikes.
+    assert outcome.first.step > 0
 
 
 def test_no_samples_are_refused():
