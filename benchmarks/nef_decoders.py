@@ -20,8 +20,8 @@ import numpy as np
 from _timing import single_thread, table, write_json
 from numpy.typing import NDArray
 
-from spikewright.nef.solvers import LstsqL2, rmse
-from spikewright.nef.solving import cholesky
+from spikewright.nef.decoders.solvers import LstsqL2, rmse
+from spikewright.nef.decoders.solving import cholesky
 
 Array = NDArray[np.float64]
 REG = 0.1

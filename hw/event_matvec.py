@@ -3,12 +3,13 @@
 
 from typing import ClassVar
 
-from amaranth import Module, Mux, Signal, Value
+from amaranth import Module
 from amaranth.build import Platform
-from amaranth.lib import data, wiring
+from amaranth.lib import wiring
 
 from spikewright.hw.component import PrimitiveComponent
-from spikewright.hw.product.product_core import ProductCore, event_entry
+from spikewright.hw.product.product_core import ProductCore
+from spikewright.hw.product.spikes import mark_last
 from spikewright.sim.event_matvec import EventMatVec as Primitive
 
 
@@ -54,27 +55,7 @@ class EventMatVec(PrimitiveComponent):
         """Generate the gateware."""
         m = Module()
         m.submodules.core = core = self.core
-        self._mark_last(m)
+        mark_last(m, self.input("x"), core.i, self.primitive.columns)
         wiring.connect(m, core.o, wiring.flipped(self.output("y")))
         core.connect_hosts(m, self.hosts)
         return m
-
-    def _mark_last(self, m: Module) -> None:
-        """Hold each spike back until it is known whether another follows it in its step."""
-        i, o = self.input("x"), self.core.i
-        event = i.payload
-        held, index, first = Signal(), Signal.like(event.index), Signal(init=1)
-        spike = data.View(event_entry(self.primitive.columns), Value.cast(o.payload.data))
-        m.d.comb += [
-            o.valid.eq(i.valid & (held | event.end_step)),
-            i.ready.eq(o.ready | (~held & ~event.end_step)),
-            spike.index.eq(Mux(held, index, 0)),
-            spike.present.eq(held),
-            o.payload.first.eq(first),
-            o.payload.last.eq(event.end_step),
-            o.payload.end.eq(event.end_frame),
-        ]
-        with m.If(i.valid & i.ready):
-            m.d.sync += [held.eq(~event.end_step), index.eq(event.index)]
-            with m.If(event.end_step):
-                m.d.sync += first.eq(event.end_frame)

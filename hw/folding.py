@@ -7,6 +7,7 @@ from numbers import Integral
 from spikewright.hw.glue.streams import beats_of
 from spikewright.hw.pace import product_cycles
 from spikewright.sim.errors import FormatError
+from spikewright.sim.learn import Learn
 from spikewright.sim.matvec import MatVec
 from spikewright.sim.ports import Rate
 from spikewright.sim.program import Node, Program
@@ -20,8 +21,8 @@ def fold(program: Program, lanes: int | Mapping[str, int] | None = None) -> dict
 
     A product with ``lanes`` units needs ``ceil(rows / lanes)`` passes, and gets the fewest units
     that need no more: 16, and not 28, for 32 rows. Its beats are as narrow as they can be without
-    being what takes longest. What follows element by element takes beats as wide as it is given;
-    serial nodes have one lane.
+    being what takes longest; those of a Learn are of all its lanes. What follows element by
+    element takes beats as wide as it is given; serial nodes have one lane.
 
     Parameters
     ----------
@@ -39,15 +40,19 @@ def fold(program: Program, lanes: int | Mapping[str, int] | None = None) -> dict
     general = DEFAULT_LANES if lanes is None or isinstance(lanes, Mapping) else lanes
     if not _is_integer(general) or general < 1:
         raise FormatError(f"Lanes must be a positive integer, not {general!r}")
-    products = {n.name: n.primitive for n in program.nodes if isinstance(n.primitive, MatVec)}
+    products = {
+        n.name: n.primitive for n in program.nodes if isinstance(n.primitive, MatVec | Learn)
+    }
+    narrowed = [name for name, found in products.items() if isinstance(found, MatVec)]
     for name, own in chosen.items():
         if name.removesuffix(".y") not in program.by_name:
             raise FormatError(f"Lanes can be chosen for {', '.join(products)}, not for {name!r}")
         if not _is_integer(own):
             raise FormatError(f"Lanes of {name} must be a positive integer, not {own!r}")
-        if name.endswith(".y") and name.removesuffix(".y") not in products:
+        if name.endswith(".y") and name.removesuffix(".y") not in narrowed:
             raise FormatError(
-                f"Rows in a beat can be chosen for {', '.join(products)}, not for {name!r}"
+                f"Rows in a beat can be chosen for {', '.join(narrowed) or 'no node'}, "
+                f"not for {name!r}"
             )
         if name in products and not 1 <= own <= products[name].rows:
             raise FormatError(
@@ -57,6 +62,9 @@ def fold(program: Program, lanes: int | Mapping[str, int] | None = None) -> dict
     for node in program.order:
         if isinstance(node.primitive, MatVec):
             _fold_product(program, node, chosen, general, folded)
+        elif isinstance(node.primitive, Learn):
+            units = chosen.get(node.name, general)
+            folded[node.name] = fewest_units(node.primitive.rows, units)
         elif node.primitive.serial:
             folded[node.name] = 1
         else:
@@ -67,6 +75,15 @@ def fold(program: Program, lanes: int | Mapping[str, int] | None = None) -> dict
                 f"Lanes of {name} follow from its input: {folded.get(name, 1)}, not {own!r}"
             )
     return folded
+
+
+def fewest_units(rows: int, units: int) -> int:
+    """Fewest units that need no more passes.
+
+    >>> fewest_units(32, 28), fewest_units(5, 16)
+    (16, 5)
+    """
+    return beats_of(rows, beats_of(rows, units))
 
 
 def _is_integer(value: object) -> bool:
@@ -85,8 +102,7 @@ def _fold_product(
     primitive, wide = node.primitive, f"{node.name}.y"
     if not isinstance(primitive, MatVec):
         return
-    units = chosen.get(node.name, min(general, primitive.rows))
-    units = beats_of(primitive.rows, beats_of(primitive.rows, units))
+    units = fewest_units(primitive.rows, chosen.get(node.name, general))
     divisors = [d for d in range(1, units + 1) if units % d == 0]
     if wide in chosen and chosen[wide] not in divisors:
         raise FormatError(

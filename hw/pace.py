@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from spikewright.hw.cells.multiplier import Multiplier
 from spikewright.hw.glue.streams import beats_of
+from spikewright.hw.learn import REST
 from spikewright.sim.packets import vector_words
 from spikewright.sim.ports import Port, Rate
 from spikewright.sim.primitives import (
@@ -14,6 +15,7 @@ from spikewright.sim.primitives import (
     EventMatVec,
     Last,
     Leaky,
+    Learn,
     Lif,
     MatVec,
     Route,
@@ -154,6 +156,10 @@ def _vector_cycles(node: Node, folded: Mapping[str, int], activity: float) -> in
         beats = beats_of(primitive.rows, folded[f"{node.name}.y"])
         taken = 1 if isinstance(primitive, EventMatVec) else primitive.columns
         return max(product_cycles(primitive, lanes, activity), beats, taken)
+    if isinstance(primitive, Learn):
+        passes, spikes = beats_of(primitive.rows, lanes), round(primitive.columns * activity)
+        # The changes of a tile come in while the one before plays, an element a cycle.
+        return max(passes * max(max(1, spikes) + REST, min(lanes, primitive.rows)), spikes + 1)
     if isinstance(primitive, Route):
         return sum(primitive.sizes) + 3 * len(primitive.order)
     if isinstance(primitive, Delay):

@@ -181,7 +181,9 @@ class Emulator:
                 "use run"
             )
         outputs = {n: self.program.resolve(r) for n, r in self.program.outputs.items()}
-        streams = self._execute(inputs, tuple(dict.fromkeys(outputs.values())), state=state)
+        # What learns goes on to learn, also where no output depends on it.
+        wanted = [*outputs.values(), *map(self.program.resolve, self.program.learned.values())]
+        streams = self._execute(inputs, tuple(dict.fromkeys(wanted)), state=state)
         return {name: streams[reference] for name, reference in outputs.items()}
 
     def _execute(

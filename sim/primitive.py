@@ -78,6 +78,14 @@ class Primitive(ABC):
         """Most steps that a frame may have, if there is a limit."""
         return None
 
+    @property
+    def learns(self) -> str | None:
+        """Name of the tensor that it changes from step to step, if any.
+
+        Its state ``learned`` is what was added to the tensor, which no other node may read.
+        """
+        return None
+
     def tensors(self) -> dict[str, TensorSpec]:
         """Tensors read, by name in the program."""
         return {}

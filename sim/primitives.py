@@ -16,6 +16,7 @@ from spikewright.sim.fixed import QFormat
 from spikewright.sim.hold import Hold
 from spikewright.sim.last import Last
 from spikewright.sim.leaky import Leaky
+from spikewright.sim.learn import Learn
 from spikewright.sim.lif import Lif
 from spikewright.sim.lookup import Lookup
 from spikewright.sim.matvec import MatVec
@@ -34,6 +35,7 @@ __all__ = [
     "Hold",
     "Last",
     "Leaky",
+    "Learn",
     "Lif",
     "Lookup",
     "MatVec",

@@ -182,6 +182,12 @@ class Program:
             raise ProgramError(
                 f"{node.name} must be made for {self.steps} steps a frame, not for {most}"
             )
+        if node.primitive.learns is not None and self.steps is not None:
+            raise ProgramError(
+                f"{node.name} ({type(node.primitive).__name__}) must be in a stream program, not "
+                f"in frames of {self.steps} steps, which would learn one after the other: "
+                "use steps=None"
+            )
         ports = node.primitive.ports().inputs
         if len(ports) != len(node.inputs):
             raise ProgramError(f"{node.name} must have {len(ports)} inputs, not {len(node.inputs)}")
@@ -241,6 +247,23 @@ class Program:
                     f"Tensor {name} must lie in {spec.format.lo} to {spec.format.hi}, "
                     f"not {tensor.min()} to {tensor.max()}"
                 )
+
+        for name, writer in self.learned.items():
+            others = [node.name for node in self.readers(name) if node.name != writer]
+            if others:
+                raise ProgramError(
+                    f"Tensor {name} must be read by {writer} alone, which changes it, "
+                    f"not by {others[0]}: give that a tensor of its own"
+                )
+
+    @cached_property
+    def learned(self) -> dict[str, str]:
+        """Tensors that change as the program runs, each with the name of the node that does it."""
+        found: dict[str, str] = {}
+        for node in self.order:
+            if node.primitive.learns is not None:
+                found.setdefault(node.primitive.learns, node.name)
+        return found
 
     def readers(self, tensor: str) -> Iterator[Node]:
         """Nodes that read a tensor."""

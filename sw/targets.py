@@ -114,7 +114,7 @@ class _Search:
             for node in program.nodes
             if node.name not in self.products
         }
-        least = fold(program, 1)
+        least = self.lanes
         self.rest = self._sum(needs(program, board, least), least, -1)
         self.limit = ""
 

@@ -31,6 +31,7 @@ from spikewright.sim.primitives import (
     Hold,
     Last,
     Leaky,
+    Learn,
     Lookup,
     Requantize,
     Route,
@@ -315,6 +316,30 @@ def sampling(steps: int | None = 6, seed: int = 0) -> Program:
     )
 
 
+def learning(steps: int | None = None, seed: int = 0) -> Program:
+    """Weights that change with what their product was a step before, and others with an input."""
+    weight, change = QFormat(width=9, frac=7), QFormat(width=6, frac=7)
+    narrow, nudge = QFormat(width=4, frac=7, signed=False), QFormat(width=3, frac=7)
+    decode = Learn(rows=5, columns=11, weight="decode", weight_format=weight, change=change)
+    free = Learn(rows=2, columns=11, weight="free", weight_format=narrow, change=nudge)
+    error = Elementwise(size=5, a=decode.accumulator, b=weight)
+    return program(
+        {"x": per_step(11, CURRENT), "target": per_step(5, weight), "nudge": per_step(2, nudge)},
+        {
+            "lif": (neurons(11, leak=(3,)), ("x",)),
+            "decode": (decode, ("lif", "before")),
+            "error": (error, ("decode", "target")),
+            "change": (Requantize(size=5, input=error.output, output=change), ("error",)),
+            "before": (Delay(size=5, format=change), ("change",)),
+            "free": (free, ("lif", "nudge")),
+        },
+        {"decode": "decode", "free": "free"},
+        steps=steps,
+        tensors={"threshold": [16384]},
+        seed=seed,
+    )
+
+
 PROGRAMS: dict[str, Callable[[], Program]] = {
     "mlp": mlp,
     "channel_shifts": channel_shifts,
@@ -341,6 +366,7 @@ PROGRAMS: dict[str, Callable[[], Program]] = {
     "voltages_stream": lambda: voltages(None),
     "sampling_stream": lambda: sampling(None),
     "delayed_echo_stream": delayed_echo,
+    "learning_stream": learning,
 }
 """Every kind of graph that gateware must carry."""
 

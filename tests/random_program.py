@@ -19,6 +19,7 @@ from spikewright.sim.primitives import (
     Hold,
     Last,
     Leaky,
+    Learn,
     Lif,
     Lookup,
     MatVec,
@@ -49,7 +50,7 @@ class Draw:
             kinds = [self.matvec, self.requantize, self.elementwise, self.route, self.extremum]
             kinds += [self.lif, self.leaky, self.delay, self.loop]
             kinds += [self.lookup, self.activation, self.bernoulli]
-            kinds += [] if self.steps is None else [self.count, self.last]
+            kinds += [self.learn] if self.steps is None else [self.count, self.last]
             self.rnd.choice(kinds)()
         if not self.nodes:
             self.extremum()
@@ -152,6 +153,25 @@ class Draw:
             bias_width=self.rnd.randint(2, 20),
         )
         self.add(primitive, name)
+
+    def learn(self) -> None:
+        """A product that learns from any stream, or from its own output a step before."""
+        spikes = self.convert(self.pick(Rate.STEP)[0], SPIKE)
+        k, rows, weight = len(self.nodes), self.rnd.randint(1, 6), self.format(8)
+        change = QFormat(width=self.rnd.randint(1, weight.width), frac=weight.frac)
+        primitive = Learn(
+            rows=rows,
+            columns=self.found[spikes][0].size,
+            weight=f"w{k}",
+            weight_format=weight,
+            change=change,
+        )
+        if self.rnd.random() < 0.5:
+            self.add(primitive, spikes, self.same(Rate.STEP, rows, change))
+            return
+        self.found[f"error{k}.y"] = (Port(size=rows, format=change), Rate.STEP)
+        back = self.convert(self.add(primitive, spikes, f"error{k}.y"), change)
+        self.add(Delay(size=rows, format=change), back, name=f"error{k}")
 
     def requantize(self) -> None:
         self.convert(self.pick()[0], self.format(self.rnd.choice([4, 12, 30])))

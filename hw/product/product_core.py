@@ -19,6 +19,7 @@ from spikewright.hw.parameters import ParameterHost, ParameterHostInterface, Par
 from spikewright.hw.product.mac_row import MacRow
 from spikewright.hw.product.products import NARROW, packing
 from spikewright.hw.product.replay import Player, Replay, ReplayRing, entry_layout
+from spikewright.hw.product.spikes import event_entry
 from spikewright.hw.product.weight_port import WeightPort
 from spikewright.sim.errors import FormatError
 from spikewright.sim.matvec import MatVec as Primitive
@@ -28,11 +29,6 @@ MOST_STEPS = 64
 """Steps of spikes that wait at most; their ends are held in lookup tables."""
 _BIAS = ParameterVector.latency + 2
 """Cycles in which a bias is read and added."""
-
-
-def event_entry(columns: int) -> data.StructLayout:
-    """A spike of a step; a silent step has one entry that is not ``present``."""
-    return data.StructLayout({"index": range(columns), "present": 1})
 
 
 class ProductCore(wiring.Component):

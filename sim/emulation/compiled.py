@@ -85,7 +85,22 @@ def add_products(weight: Row, x: Row, total: Row) -> None:
                 total[j] += factor * row[j]
 
 
-HELPERS: tuple[Callable[..., object], ...] = (find_spikes, add_rows, add_products)
+def learn_rows(
+    weight: Row, learned: Row, index: Row, count: int, d: Row, lo: int, hi: int, total: Row
+) -> None:
+    """Add the rows ``index[:count]`` of ``weight + learned`` to ``total``, then ``d`` to them.
+
+    Their sums with ``d`` saturate at ``lo`` and ``hi``.
+    """
+    for k in range(count):
+        fixed, more = weight[index[k]], learned[index[k]]
+        for j in range(len(total)):
+            now = fixed[j] + more[j]
+            total[j] += now
+            more[j] = min(max(now + d[j], lo), hi) - fixed[j]
+
+
+HELPERS: tuple[Callable[..., object], ...] = (find_spikes, add_rows, add_products, learn_rows)
 """Functions whose text stands before the loop's."""
 
 
@@ -93,7 +108,7 @@ class Text:
     """The loop's text as it grows, and what its arguments stand for.
 
     The loop goes over frames ``b``, within them over steps ``t`` and, in :meth:`each`, over
-    neurons ``j``. All rows are one-dimensional.
+    neurons ``j``. All rows are one-dimensional, but for what is learned: (columns, rows).
     """
 
     def __init__(self) -> None:

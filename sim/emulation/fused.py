@@ -19,8 +19,10 @@ from spikewright.sim.emulation.exact import (
     synapse_membranes,
     tensor_range,
 )
+from spikewright.sim.emulation.learning import learned_bound
 from spikewright.sim.event_matvec import EventMatVec
 from spikewright.sim.leaky import LeakForm, Leaky
+from spikewright.sim.learn import LEARNED, Learn
 from spikewright.sim.lif import Lif
 from spikewright.sim.matvec import MatVec
 from spikewright.sim.ports import SPIKE
@@ -92,6 +94,16 @@ class Writer:
         index, part = text.scratch(p.columns, INT64), text.scratch(p.rows, narrow)
         text.once(f"count = find_spikes({x}, {index})")
         text.once(f"add_rows({rows}, {index}, count, {most}, {part}, {y})")
+
+    def learn(self, p: Learn, inputs: list[str], outputs: list[str]) -> None:
+        """Sums of weight rows, which change as they are summed."""
+        text, (x, d), (y,) = self.text, inputs, outputs
+        kind, fmt = integer_type(learned_bound(p)), p.weight_format
+        rows = text.argument(np.ascontiguousarray(self.tensors[p.weight].T, kind))
+        learned, index = self._state(LEARNED, kind), text.scratch(p.columns, INT64)
+        text.each(p.rows, [f"{y}[j] = 0"])
+        text.once(f"count = find_spikes({x}, {index})")
+        text.once(f"learn_rows({rows}, {learned}, {index}, count, {d}, {fmt.lo}, {fmt.hi}, {y})")
 
     def requantize(self, p: Requantize, inputs: list[str], outputs: list[str]) -> None:
         """Shift left, add a half, shift right, saturate."""
@@ -259,6 +271,7 @@ WRITERS: dict[type[Primitive], Callable[[Writer, Any, list[str], list[str]], Non
     Elementwise: Writer.elementwise,
     Route: Writer.route,
     Leaky: Writer.leaky,
+    Learn: Writer.learn,
     Lif: Writer.lif,
 }
 """How each type is written; a step that needs any other runs in NumPy."""

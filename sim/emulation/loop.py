@@ -11,6 +11,8 @@ from spikewright.sim.emulation.compiled import Text, compile_module
 from spikewright.sim.emulation.exact import Range
 from spikewright.sim.emulation.fused import WRITERS, Writer, integer_type
 from spikewright.sim.emulation.kernels import BOOL, Array, Call, Kernel, Site
+from spikewright.sim.emulation.learning import columns_first, learned_state
+from spikewright.sim.learn import LEARNED, Learn
 from spikewright.sim.matvec import MatVec
 from spikewright.sim.ports import SPIKE
 from spikewright.sim.program import Node, Program
@@ -27,6 +29,8 @@ class LoopKernel(Kernel):
         self.states = states
 
     def state(self, batch: int) -> dict[str, Array]:
+        if isinstance(self.primitive, Learn):
+            return {LEARNED: learned_state(self.primitive, batch, self.states[LEARNED])}
         return {key: np.zeros((batch, self.primitive.size), k) for key, k in self.states.items()}
 
 
@@ -97,7 +101,8 @@ class Loop:
             if isinstance(key, np.ndarray):
                 arrays.append(key)
             elif isinstance(key, tuple):
-                arrays.append(sites[key[0]].state[key[1]])
+                state = sites[key[0]].state[key[1]]
+                arrays.append(columns_first(state) if key[1] == LEARNED else state)
             else:
                 calls, array = self._converted(own, key, stream(key))
                 yield from calls

@@ -15,6 +15,7 @@ from spikewright.sim.emulation.kernels import (
     RequantizeKernel,
     RouteKernel,
 )
+from spikewright.sim.emulation.learning import LearnKernel
 from spikewright.sim.emulation.loop import Loop, writable
 from spikewright.sim.emulation.membranes import LeakyKernel, LifKernel
 from spikewright.sim.emulation.ranges import ranges
@@ -23,6 +24,7 @@ from spikewright.sim.event_matvec import EventMatVec
 from spikewright.sim.hold import Hold
 from spikewright.sim.last import Last
 from spikewright.sim.leaky import Leaky
+from spikewright.sim.learn import Learn
 from spikewright.sim.lif import Lif
 from spikewright.sim.lookup import Lookup
 from spikewright.sim.matvec import MatVec
@@ -54,6 +56,7 @@ KERNELS: dict[type[Primitive], type[Kernel]] = {
     Route: RouteKernel,
     Count: CountKernel,
     Leaky: LeakyKernel,
+    Learn: LearnKernel,
     Lif: LifKernel,
 }
 """Fast kernels by type; any other primitive runs its own ``step``."""
@@ -199,7 +202,7 @@ class Plan:
             node.name
             for group, cyclic in self.groups
             for node in group
-            if cyclic or isinstance(node.primitive, Lif | Leaky)
+            if cyclic or isinstance(node.primitive, Lif | Leaky | Learn)
         }
         inner = {
             name

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from spikewright.learn.options import within
 from spikewright.nef.network import join
 from spikewright.nef.objects import Ensemble, Neurons, Node, View, vector
+from spikewright.nef.sampling import numbers
 from spikewright.nef.synapses import Lowpass, synapse_of
 from spikewright.sim.errors import ProgramError
 
@@ -81,10 +82,12 @@ class Connection:
         Filter; a number is the time constant in s of a Lowpass. With one, a step brings what the
         filter held at the end of the last; with None, what is sent in this step.
     solver : object with ``solve(rates, targets)``, optional
-        :class:`~spikewright.nef.solvers.LstsqL2` if not given. With its ``weights`` true the
-        full matrix from neuron to neuron is used, and the factors are not.
+        :class:`~spikewright.nef.decoders.solvers.LstsqL2` if not given. With its ``weights``
+        true the full matrix from neuron to neuron is used, and the factors are not.
     learning_rule : PES, optional
     label : str, optional
+    eval_points : (points, dimensions) array_like, optional
+        Vectors of the whole ensemble at which decoders are solved; the ensemble's if not given.
 
     Raises
     ------
@@ -103,15 +106,18 @@ class Connection:
         solver: Any = None,
         learning_rule: PES | None = None,
         label: str | None = None,
+        eval_points: ArrayLike | None = None,
     ):
         self.pre, self.pre_indices = _source(pre)
         self.post, self.post_indices = _sink(post)
         self.label = label
+        self._check_kinds(function, solver, learning_rule)
         self.function, self.synapse, self.solver = function, synapse_of(synapse), solver
         self.rule = learning_rule
+        self.eval_points = self._points(eval_points)
         if learning_rule is not None and not isinstance(self.pre, Ensemble):
             raise ProgramError(f"{self} must come from an ensemble to learn decoders")
-        self.size_function = self.apply(np.zeros(len(self.pre_indices))).size
+        self.size_function = self._size()
         self.transform = self._transform(transform)
         join("connections", self)
 
@@ -132,15 +138,62 @@ class Connection:
         return LearningRule(self)
 
     def apply(self, x: Array) -> Array:
-        """The function's value at a vector (of the chosen dimensions)."""
+        """The function's value at a vector (of the chosen dimensions).
+
+        Raises
+        ------
+        ProgramError
+            If it is no vector of as many numbers as it was at 0.
+        """
         if self.function is None:
             return x
-        return vector(f"Function of {self}", self.function(x))
+        found = vector(f"Function of {self}", self.function(x))
+        if found.size != self.size_function:
+            raise ProgramError(
+                f"Function of {self} must return {self.size_function} numbers, as it does at 0, "
+                f"not {found.size} at {x}"
+            )
+        return found
+
+    def _size(self) -> int:
+        """Size of the function's value at 0, where it need not be finite."""
+        at = np.zeros(len(self.pre_indices))
+        if self.function is None:
+            return at.size
+        with np.errstate(all="ignore"):
+            found = vector(f"Function of {self}", self.function(at))
+        if not found.size:
+            raise ProgramError(f"Function of {self} must return at least one number")
+        return found.size
+
+    def _check_kinds(self, function: Any, solver: Any, rule: Any) -> None:
+        if function is not None and not callable(function):
+            raise ProgramError(f"Function of {self} must be callable, not {function!r}")
+        if solver is not None and not callable(getattr(solver, "solve", None)):
+            raise ProgramError(
+                f"Solver of {self} must have solve(rates, targets), as LstsqL2() has, "
+                f"not be {solver!r}"
+            )
+        if rule is not None and not isinstance(rule, PES):
+            raise ProgramError(f"Learning rule of {self} must be a PES(), not {rule!r}")
+
+    def _points(self, points: ArrayLike | None) -> Array | None:
+        if points is None:
+            return None
+        found, wanted = np.asarray(points, np.float64), self.pre.dimensions
+        if found.ndim != 2 or found.shape[1] != wanted or not np.isfinite(found).all():
+            raise ProgramError(
+                f"Evaluation points of {self} must be finite and have shape (points, {wanted}), "
+                f"not {found.shape}"
+            )
+        return found
 
     def _transform(self, transform: ArrayLike | None) -> Array:
         """The map as a matrix (size of the target, size of the function)."""
         wanted, given = len(self.post_indices), self.size_function
-        matrix = np.eye(given) if transform is None else np.asarray(transform, np.float64)
+        matrix: Array = np.eye(given)
+        if transform is not None:
+            matrix = numbers(f"Transform of {self}", transform)
         if matrix.ndim == 0:
             matrix = matrix * np.eye(given)
         if matrix.ndim == 1 and given == matrix.size:
@@ -153,7 +206,7 @@ class Connection:
             raise ProgramError(f"{self} must have a finite transform")
         size = self.post.size_in
         placed = np.zeros((size, given))
-        placed[list(self.post_indices)] = matrix
+        np.add.at(placed, list(self.post_indices), matrix)
         return placed
 
 
@@ -192,7 +245,7 @@ class Probe:
         if not isinstance(target, Ensemble | Node | Neurons) or self.attr not in allowed:
             raise ProgramError(
                 "Probe must be of an ensemble or a node (decoded) or of neurons (spikes, voltage), "
-                f"not of {self.attr!r} of {target!r}"
+                f"not of {self.attr!r} of {_described(target)}"
             )
         if sample_every is not None and not within(sample_every, 0, math.inf, "()"):
             raise ProgramError(f"sample_every must be positive and finite, not {sample_every!r} s")
@@ -203,12 +256,18 @@ class Probe:
         join("probes", self)
 
 
+def _described(thing: Any) -> str:
+    if isinstance(thing, View):
+        return f"dimensions of {thing.of}"
+    return str(thing) if isinstance(thing, Ensemble | Node | Neurons) else repr(thing)
+
+
 def _source(pre: Any) -> tuple[Ensemble | Node, Sequence[int]]:
     of = pre.of if isinstance(pre, View) else pre
     if not isinstance(of, Ensemble | Node):
         raise ProgramError(
             "Connection must come from an ensemble, a node or some of their dimensions, "
-            f"not {pre!r}"
+            f"not {_described(pre)}"
         )
     return of, pre.indices if isinstance(pre, View) else tuple(range(of.dimensions))
 
@@ -218,8 +277,14 @@ def _sink(post: Any) -> tuple[Any, Sequence[int]]:
     if not isinstance(of, Ensemble | Node | Neurons | LearningRule):
         raise ProgramError(
             "Connection must lead to an ensemble, some of its dimensions, its neurons, a node or "
-            f"a learning rule, not {post!r}"
+            f"a learning rule, not {_described(post)}"
         )
     if isinstance(post, View):
+        whole = post.of
+        if whole.size_in != whole.dimensions:
+            raise ProgramError(
+                f"Connection must lead to {whole} whole, whose input of {whole.size_in} dimensions "
+                f"is not its output of {whole.dimensions}: use a transform"
+            )
         return of, post.indices
     return of, tuple(range(of.size_in))

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from spikewright.nef.compiler import Compiled
 from spikewright.nef.connection import Connection, Probe
+from spikewright.nef.lowering.compiler import Compiled
 
 Array = NDArray[np.float64]
 

@@ -7,9 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spikewright.nef.connection import Connection, Probe
+from spikewright.nef.lowering.sinks import Sink
 from spikewright.nef.network import Network
 from spikewright.nef.objects import Node
-from spikewright.nef.sinks import Sink
 from spikewright.nef.synapses import HostFilter
 from spikewright.sim.errors import ProgramError
 

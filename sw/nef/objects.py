@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from spikewright.learn.options import check_count, within
 from spikewright.nef.network import join
 from spikewright.nef.neurons import LIF, NeuronType
-from spikewright.nef.sampling import Choice, Uniform
+from spikewright.nef.sampling import Choice, Uniform, numbers
 from spikewright.sim.errors import ProgramError
 
 Array = NDArray[np.float64]
@@ -72,6 +72,14 @@ class Ensemble:
         check_count("Dimensions of an ensemble", self.dimensions, 1)
         if not within(self.radius, 0, math.inf, "()"):
             raise ProgramError(f"Radius must be positive and finite, not {self.radius!r}")
+        if self.seed is not None:
+            check_count("Seed of an ensemble", self.seed, 0)
+        if self.n_eval_points is not None:
+            check_count("Evaluation points of an ensemble", self.n_eval_points, 1)
+        if not hasattr(self.neuron_type, "refractory"):
+            raise ProgramError(
+                f"Neurons must be LIF() or SpikingRectifiedLinear(), not {self.neuron_type!r}"
+            )
         if (self.gain is None) != (self.bias is None):
             raise ProgramError("Gain and bias must be given together, or neither")
         join("ensembles", self)
@@ -125,10 +133,11 @@ class Node:
         if self.output is None:
             self.size_out = self.size_in
         elif not callable(self.output):
-            self.output = np.atleast_1d(np.asarray(self.output, np.float64))
+            self.output = vector(f"Output of {self}", self.output)
+            self._check_constant(self.output)
             self.size_out = self.output.size
         elif self.size_out is None:
-            self.size_out = self.call(0.0, np.zeros(self.size_in)).size
+            self.size_out = self._called(0.0, np.zeros(self.size_in)).size
         check_count("Size of a node's output", int(self.size_out or 0), 0)
         join("nodes", self)
 
@@ -147,16 +156,38 @@ class Node:
         Raises
         ------
         ProgramError
-            If a function's result is no vector of numbers.
+            If a function's result is no vector of so many finite numbers.
         """
         if self.output is None:
             return x
         if not callable(self.output):
             return np.asarray(self.output, np.float64)
-        result = self.output(time, x) if self.size_in else self.output(time)
+        found = self._called(time, x)
+        if found.size != self.size_out:
+            raise ProgramError(
+                f"Output of {self} at {time:g} s must have {self.size_out} numbers, "
+                f"not {found.size}"
+            )
+        if not np.isfinite(found).all():
+            raise ProgramError(f"Output of {self} at {time:g} s must be finite, not {found}")
+        return found
+
+    def _called(self, time: float, x: Array) -> Array:
+        function: Any = self.output
+        result = function(time, x) if self.size_in else function(time)
         if result is None and not self.size_out:
             return np.zeros(0)
         return vector(f"Output of {self} at {time:g} s", result)
+
+    def _check_constant(self, output: Array) -> None:
+        if not np.isfinite(output).all():
+            raise ProgramError(f"Output of {self} must be finite, not {output}")
+        if self.size_in:
+            raise ProgramError(f"Output of {self} must be a function to take an input")
+        if self.size_out not in (None, output.size):
+            raise ProgramError(
+                f"Output of {self} must have {self.size_out} numbers, not {output.size}"
+            )
 
     def __getitem__(self, key: Any) -> "View":
         return View(self, _indices(key, self.dimensions))
@@ -186,19 +217,16 @@ class View:
 
 
 def vector(what: str, value: Any) -> Array:
-    """A vector of numbers.
+    """A vector of numbers, a copy.
 
     Raises
     ------
     ProgramError
         If it is none.
     """
-    try:
-        found = np.atleast_1d(np.asarray(value, np.float64))
-    except (TypeError, ValueError):
-        found = np.zeros((0, 0))
+    found = np.atleast_1d(numbers(what, value)).copy()
     if found.ndim != 1:
-        raise ProgramError(f"{what} must be a vector of numbers, not {value!r}")
+        raise ProgramError(f"{what} must be a vector, not of shape {found.shape}")
     return found
 
 
@@ -206,5 +234,7 @@ def _indices(key: Any, size: int) -> tuple[int, ...]:
     try:
         found = np.atleast_1d(np.arange(size)[key])
     except IndexError:
-        raise ProgramError(f"Dimensions must be among 0 to {size - 1}, not {key!r}") from None
+        found = np.zeros(0)
+    if found.ndim != 1 or not found.size:
+        raise ProgramError(f"Dimensions must be among 0 to {size - 1}, not {key!r}")
     return tuple(int(k) for k in found)

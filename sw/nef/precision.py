@@ -69,6 +69,11 @@ class Precision:
                     f"Precision {name} must be at least 1 and finite, not {getattr(self, name)!r}"
                 )
 
+        if self.decoder_frac is not None and not isinstance(self.decoder_frac, int):
+            raise ProgramError(
+                f"Precision decoder_frac must be an integer or None, not {self.decoder_frac!r}"
+            )
+
     def values(self, radius: float) -> QFormat:
         """Format of vectors that an ensemble of a radius represents."""
         return fitting(self.value, self.headroom * radius)

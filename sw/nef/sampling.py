@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Where ensembles draw their parameters from."""
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from spikewright.learn.options import within
 from spikewright.sim.errors import ProgramError
 
 Array = NDArray[np.float64]
@@ -30,7 +32,8 @@ class Uniform:
     high: float
 
     def __post_init__(self) -> None:
-        if not (np.isfinite([self.low, self.high]).all() and self.low <= self.high):
+        numeric = all(within(limit, -math.inf, math.inf, "()") for limit in (self.low, self.high))
+        if not (numeric and self.low <= self.high):
             raise ProgramError(
                 f"Limits of Uniform must be finite and ascend, not {self.low!r} and {self.high!r}"
             )
@@ -45,24 +48,35 @@ Choice = Uniform | float | ArrayLike
 
 
 def values_of(what: str, choice: Any, n: int, rng: np.random.Generator) -> Array:
-    """One value for each neuron; objects with a ``sample(n, rng=...)`` may stand for Uniform.
+    """One value for each neuron; an object with ``sample(n, rng=...)`` may stand for Uniform.
 
     Raises
     ------
     ProgramError
         If there are not as many, or one is not finite.
     """
-    if isinstance(choice, Uniform):
-        return choice.sample(n, rng)
-    try:
-        values = np.asarray(choice, np.float64)
-    except (TypeError, ValueError):
-        raise ProgramError(
-            f"{what} must be Uniform, a number or {n} of them, not {choice!r}"
-        ) from None
+    sample = getattr(choice, "sample", None)
+    values = numbers(what, choice if sample is None else sample(n, rng=rng))
     if values.shape not in ((), (1,), (n,)) or not np.isfinite(values).all():
         raise ProgramError(f"{what} must be Uniform, a number or {n} finite ones, not {choice!r}")
     return np.broadcast_to(values, (n,)).copy()
+
+
+def numbers(what: str, value: Any) -> Array:
+    """An array of numbers, of any shape.
+
+    Raises
+    ------
+    ProgramError
+        If it is none; text is not read as numbers.
+    """
+    try:
+        found = np.asarray(value)
+    except ValueError:
+        found = np.array("ragged")
+    if found.dtype.kind not in "buif":
+        raise ProgramError(f"{what} must be numbers, not {value!r}")
+    return np.asarray(found, np.float64)
 
 
 def on_sphere(n: int, dimensions: int, rng: np.random.Generator) -> Array:

@@ -5,23 +5,26 @@ import math
 import warnings
 from collections.abc import Mapping
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from spikewright.learn.options import check_count, within
-from spikewright.nef.compiler import compile_network
-from spikewright.nef.connection import Connection, Probe
+from spikewright.nef.connection import Probe
 from spikewright.nef.data import Data
 from spikewright.nef.host import Host, Outputs
-from spikewright.nef.network import Network
+from spikewright.nef.lowering.compiler import compile_network
+from spikewright.nef.nengo.data import data_of
+from spikewright.nef.nengo.translate import ours
 from spikewright.nef.objects import Node
+from spikewright.nef.placement import Placement, lockstep, placements_of, table
 from spikewright.nef.precision import Precision
 from spikewright.nef.synapses import HostFilter
 from spikewright.runtime.opening import open_device
 from spikewright.sim.errors import ProgramError, SpikewrightWarning
 from spikewright.sim.primitive import Codes
+from spikewright.terminal import note
 
 Array = NDArray[np.float64]
 
@@ -34,11 +37,16 @@ class Simulator:
 
     Parameters
     ----------
-    network : Network
+    network : Network or nengo.Network
+        Of Nengo's, hardware takes what it can and the host the rest: :func:`from_nengo`. The
+        placements are shown, on standard error.
     dt : float
         Time step, in s.
-    substeps : int
-        Steps of the neurons in one of the host: shorter ones let neurons fire faster.
+    seed : int, optional
+        Of a Nengo network; ours have their own.
+    substeps : int, optional
+        Steps of the neurons in one of the host: shorter ones let neurons fire faster. 1 if not
+        given; for a Nengo network, as few as its maximum rates allow.
     on : {"emulator", "rtl", "pynq-sim"}
         What the ensembles run on, see :func:`spikewright.open`.
     lanes : int or mapping of str to int, optional
@@ -47,6 +55,14 @@ class Simulator:
     curves : {"measured", "analytic"}
         Tuning curves that decoders are solved on: those of the integer neurons, or of continuous
         time.
+    neuron_reset : {"subtract", "zero"}
+        Of a Nengo network's neurons on hardware.
+    quiet : bool
+        Do not show the placements.
+    progress_bar : bool
+        As Nengo has it: without one, the placements are not shown either.
+    optimize : bool
+        As Nengo has it; without effect.
 
     Attributes
     ----------
@@ -56,6 +72,10 @@ class Simulator:
         Of a probe: values (samples, size); spikes have the height ``1 / dt``. Of an ensemble or a
         connection: :class:`BuiltEnsemble`, :class:`BuiltConnection`.
     n_steps : int
+    placements : list of Placement
+        What runs where; :meth:`where` has the table.
+    translation : Translation or None
+        What became of a Nengo network.
 
     Raises
     ------
@@ -79,35 +99,45 @@ class Simulator:
     ...     probe = nef.Probe(a, synapse=0.05)
     >>> with nef.Simulator(model) as sim:
     ...     sim.run(0.5)
-    >>> abs(sim.data[probe][-1, 0] - 0.5) < 0.02
+    >>> bool(abs(sim.data[probe][-1, 0] - 0.5) < 0.02)
     True
     """
 
     def __init__(
         self,
-        network: Network,
+        network: Any,
         dt: float = 1e-3,
         *,
-        substeps: int = 1,
+        seed: int | None = None,
+        substeps: int | None = None,
         on: str = "emulator",
         lanes: int | Mapping[str, int] | None = None,
         precision: Precision | None = None,
         curves: str = "measured",
+        neuron_reset: str = "subtract",
+        quiet: bool = False,
+        progress_bar: Any = True,
+        optimize: bool = True,
     ):
         if not within(dt, 0, math.inf, "()"):
             raise ProgramError(f"Time step must be positive and finite, not {dt!r} s")
-        check_count("Substeps", substeps, 1)
-        self.network, self.dt, self.substeps = network, float(dt), substeps
+        self.network, self.substeps, self.translation = ours(
+            network, dt=dt, seed=seed, substeps=substeps, reset=neuron_reset
+        )
+        self.dt, precision = float(dt), precision or Precision()
         self.compiled = compile_network(
-            network, dt=dt / substeps, precision=precision or Precision(), curves=curves
+            self.network, dt=dt / self.substeps, precision=precision, curves=curves
         )
         self.program = self.compiled.program
         self.device = None
         if self.program is not None:
             self.device = open_device(self.program, on=on, lanes=lanes)
-        self.data = Data(self.compiled)
+        self._kept = Data(self.compiled)
+        self.data = data_of(self._kept, self.translation)
         self._saturated: set[str] = set()
         self._restart()
+        if self.translation is not None and progress_bar and not quiet:
+            note(self.where())
 
     def __enter__(self) -> Self:
         return self
@@ -125,20 +155,42 @@ class Simulator:
         """Model time so far, in s."""
         return self.n_steps * self.dt
 
+    @property
+    def placements(self) -> list[Placement]:
+        """What runs where."""
+        translated = None if self.translation is None else self.translation.placements
+        return [*(translated or placements_of(self.network, self._host)), *lockstep(self._host)]
+
+    def where(self) -> str:
+        """A table of what runs where."""
+        return table(self.placements)
+
     def close(self) -> None:
         """Let go of the device; data stay."""
         if self.device is not None:
             self.device.close()
         self.device = None
 
-    def reset(self) -> None:
-        """Start anew: time, states, data, and what was learned."""
+    def reset(self, seed: int | None = None) -> None:
+        """Start anew: time, states, data, and what was learned.
+
+        Raises
+        ------
+        ProgramError
+            If a seed is given.
+        """
+        if seed is not None:
+            raise ProgramError("Reset keeps the seed: make another Simulator for a new one")
         if self.device is not None:
             self.device.reset()
         self._restart()
 
-    def run(self, time_in_seconds: float) -> None:
-        """Run for so many seconds of model time.
+    def clear_probes(self) -> None:
+        """Forget what probes have kept."""
+        self._kept.clear(self.network.probes)
+
+    def run(self, time_in_seconds: float, progress_bar: Any = None) -> None:
+        """Run for so many seconds of model time; ``progress_bar`` is without effect.
 
         Raises
         ------
@@ -149,8 +201,8 @@ class Simulator:
             raise ProgramError(f"Time must be at least 0 s and finite, not {time_in_seconds!r}")
         self.run_steps(round(time_in_seconds / self.dt))
 
-    def run_steps(self, steps: int) -> None:
-        """Run so many steps.
+    def run_steps(self, steps: int, progress_bar: Any = None) -> None:
+        """Run so many steps; ``progress_bar`` is without effect.
 
         Raises
         ------
@@ -172,10 +224,9 @@ class Simulator:
         """Times in s of the values kept by a probe."""
         every = self.dt if sample_every is None else sample_every
         steps = 1.0 + _kept(np.arange(self.n_steps), every / self.dt)
-        times: Array = self.dt * steps
-        return times
+        return np.asarray(self.dt * steps, np.float64)
 
-    def decoders(self, connection: Connection) -> Array:
+    def decoders(self, connection: Any) -> Array:
         """Decoders (size, n_neurons) of a connection, with what it has learned by now.
 
         Raises
@@ -183,9 +234,13 @@ class Simulator:
         ProgramError
             If the simulator is closed.
         """
+        if self.translation is not None:
+            if (on_host := self.translation.decoders_of(connection)) is not None:
+                return on_host
+            connection = self.translation.connections.get(connection, connection)
         learned = self.compiled.learned.get(connection)
         if learned is None:
-            built: Array = self.data[connection].decoders
+            built: Array = self._kept[connection].decoders
             return built
         if self.device is None:
             raise ProgramError("Simulator is closed: make another one to go on")
@@ -198,7 +253,9 @@ class Simulator:
         self._host = Host(self.network, self.compiled.inlets, self.compiled.outlets, self.dt)
         self._heard: Outputs = {}
         self._filters: dict[Probe, HostFilter] = {}
-        self.data.clear(self.network.probes)
+        self.clear_probes()
+        if self.translation is not None:
+            self.translation.restart()
 
     def _run(self, steps: int) -> None:
         """Run steps that the host can prepare at once."""
@@ -228,7 +285,7 @@ class Simulator:
         found: dict[Node | Probe, Array] = {}
         for of, name in self.compiled.outlets.items():
             values = run.outputs[name][0].reshape(steps, self.substeps, -1)
-            kept = values[:, -1]
+            kept = values.mean(axis=1) if of in self.compiled.averaged else values[:, -1]
             if isinstance(of, Probe) and of.attr == "spikes":
                 found[of] = values.sum(axis=1) / self.dt
             else:
@@ -270,7 +327,7 @@ class Simulator:
                 values = self._filtered(probe, values)
             every = 1.0 if probe.sample_every is None else probe.sample_every / self.dt
             kept = _kept(self.n_steps + np.arange(steps), every) - self.n_steps
-            self.data.add(probe, values[kept])
+            self._kept.add(probe, values[kept])
 
     def _filtered(self, probe: Probe, values: Array) -> Array:
         if probe.synapse is None:
@@ -285,4 +342,6 @@ class Simulator:
 
 def _kept(steps: NDArray[np.int64], every: float) -> NDArray[np.int64]:
     """Steps, counted from 0, whose values a probe keeps that samples so many apart."""
+    if math.isclose(every, round(every), rel_tol=1e-9):
+        every = round(every)
     return steps[(steps + 1) % every < 1]

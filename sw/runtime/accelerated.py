@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A program on an accelerator: in an RTL engine, on a simulated board or on a real one."""
 
+import math
 import time
 from collections.abc import Mapping
 from typing import Protocol
@@ -118,6 +119,9 @@ class AcceleratorDevice(Device):
         self.clock_mhz = clock_mhz
         self._connection = connection
         self._check(program.structure_hash(lanes))
+        if program.steps is None:
+            # Whoever had the device before may have left a stream's state.
+            self._write("CONTROL", mask("CONTROL", "SOFT_RESET"))
         self.load()
 
     def close(self) -> None:
@@ -127,14 +131,17 @@ class AcceleratorDevice(Device):
     def load(self) -> None:
         """Write every tensor and then the program's hash, unless the device holds it already.
 
+        A program that learns is always written: the device keeps the hash while its weights move.
+
         Raises
         ------
         DeviceError
             If a frame stays inside, or a tensor reads back otherwise than it was written.
         """
-        if self._read64("PROGRAM_HASH") == self.program.program_hash:
+        loaded = self._read64("PROGRAM_HASH") == self.program.program_hash
+        if loaded and not self.program.learned:
             return
-        self._wait_until_idle()
+        self._wait_until_idle("loaded", "load")
         for position, name in enumerate(self.program.tensor_specs):
             words = self.program.tensors[name].ravel().astype(np.uint32)
             self._write("PARAM_TENSOR", position)
@@ -153,6 +160,7 @@ class AcceleratorDevice(Device):
 
     def run_codes(self, inputs: Mapping[str, Codes]) -> Run:
         """Run input codes."""
+        self._check_streams(inputs)
         start = time.perf_counter()
         frames, steps = check_inputs(self.program, inputs)
         moved = self._connection.transfer_seconds()
@@ -187,8 +195,27 @@ class AcceleratorDevice(Device):
         }
 
     def reset(self) -> None:
-        """Drop whatever frame is inside; parameters stay."""
+        """Drop what is inside and start the state anew; tensors stay, but for those that learn.
+
+        Raises
+        ------
+        DeviceError
+            As of :meth:`load`.
+        """
         self._write("CONTROL", mask("CONTROL", "SOFT_RESET"))
+        if self.program.learned:
+            self.load()
+
+    def read_tensor(self, name: str) -> Codes:
+        """Codes of a tensor, read back from the device."""
+        spec = self._spec(name)
+        self._wait_until_idle("read", "read")
+        self._write("PARAM_TENSOR", list(self.program.tensor_specs).index(name))
+        words = self._connection.read_many(offset("PARAM_DATA"), math.prod(spec.shape))
+        codes = words.astype(np.int64) & ((1 << spec.format.width) - 1)
+        if spec.format.signed:
+            codes -= codes >> (spec.format.width - 1) << spec.format.width
+        return codes.reshape(spec.shape)
 
     def _transfer(self, words: NDArray[np.uint32], out: int) -> NDArray[np.uint32]:
         self._write("FRAMES_PER_PACKET", len(words))
@@ -220,13 +247,13 @@ class AcceleratorDevice(Device):
                 "it was generated for another program or other lanes"
             )
 
-    def _wait_until_idle(self) -> None:
+    def _wait_until_idle(self, done: str, verb: str) -> None:
         """Wait for what is still inside after a frame's last word: delays take a step more."""
         busy = mask("STATUS", "BUSY")
         if not any(self._connection.read(offset("STATUS")) & busy == 0 for _ in range(POLLS)):
             raise DeviceError(
-                f"Device must be idle to be loaded, and is busy after {POLLS} reads of its "
-                "status: reset it and load again"
+                f"Device must be idle to be {done}, and is busy after {POLLS} reads of its "
+                f"status: reset it and {verb} again"
             )
 
     def _write(self, register: str, value: int) -> None:

@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spikewright.encoding import INPUT, decide, input_codes, output_values
-from spikewright.sim.primitive import Codes
+from spikewright.sim.errors import DataError
+from spikewright.sim.primitive import Codes, TensorSpec
 from spikewright.sim.program import Program
 
 CLASS = "class"
@@ -80,6 +81,9 @@ class Run:
 class Device(ABC):
     """Something that runs a program. Use as a context manager, or call :meth:`close`.
 
+    A stream program starts anew when the device is opened and at :meth:`reset`; each run goes on
+    where the one before stopped, with what the program has learned. Frames keep nothing.
+
     Attributes
     ----------
     name : str
@@ -119,14 +123,64 @@ class Device(ABC):
     def run_codes(self, inputs: Mapping[str, Codes]) -> Run:
         """Run input codes, (frames, size) or (frames, steps, size) by input name.
 
+        A stream program takes (1, steps, size): the next steps of its one stream.
+
         Raises
         ------
         DataError
-            If the codes do not fit the program.
+            If the codes do not fit the program, or are of several streams.
         DeviceError
             If the device refuses or does not answer.
         """
 
     @abstractmethod
+    def reset(self) -> None:
+        """Start the program's state anew, and its weights if it learns; drop what is inside.
+
+        Raises
+        ------
+        DeviceError
+            If the weights cannot be written.
+        """
+
+    @abstractmethod
+    def read_tensor(self, name: str) -> Codes:
+        """Codes of a tensor as the device holds it now, with what it has learned.
+
+        Parameters
+        ----------
+        name : str
+
+        Returns
+        -------
+        ndarray of int64
+            In the tensor's shape.
+
+        Raises
+        ------
+        DataError
+            If the program has no such tensor.
+        DeviceError
+            If the device is busy.
+        """
+
+    @abstractmethod
     def close(self) -> None:
         """Let go of the device."""
+
+    def _spec(self, tensor: str) -> TensorSpec:
+        """Shape and format of one of the program's tensors."""
+        specs = self.program.tensor_specs
+        if tensor not in specs:
+            known = ", ".join(specs) or "none at all"
+            raise DataError(f"Tensor must be one of the program's ({known}), not {tensor!r}")
+        return specs[tensor]
+
+    def _check_streams(self, inputs: Mapping[str, Codes]) -> None:
+        """Refuse several streams at once: a device has the state of one."""
+        streams = max(map(len, inputs.values()), default=1)
+        if self.program.steps is None and streams > 1:
+            raise DataError(
+                f"A device must be given one stream, not {streams} at once: "
+                "run one after the other, with reset() between them"
+            )

@@ -69,7 +69,8 @@ def _simulate(folder: Path) -> dict[str, Any]:
             build_dir=folder,
             test_dir=folder,
             results_xml=str(folder / "results.xml"),
-            extra_env={"BENCH_FOLDER": str(folder)},
+            # cocotb loads the plugins of pytest, and one that fails there ends the simulation.
+            extra_env={"BENCH_FOLDER": str(folder), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
             log_file=log,
         )
     except (SystemExit, RuntimeError) as error:

@@ -11,10 +11,16 @@ from bench import machine
 from spikewright.sim import golden
 from spikewright.sim.emulator import Emulator
 from spikewright.sim.engine import Engine
-from spikewright.sim.primitive import Codes
+from spikewright.sim.primitive import Codes, State
 from spikewright.sim.program import Program
 
-LANES = {"mlp": 4, "spike_recurrence": 3, "lif_count": {"fc1": 9, "fc2": 1}, "voltages": 1}
+LANES = {
+    "mlp": 4,
+    "spike_recurrence": 3,
+    "lif_count": {"fc1": 9, "fc2": 1},
+    "voltages": 1,
+    "learning_stream": 2,
+}
 """Where a program is also worth running on other than the default lanes."""
 
 
@@ -48,7 +54,8 @@ def on_rtl(
     engine_of: Callable[..., Engine] = machine.compiled,
 ) -> dict[str, Codes]:
     """Outputs of the Verilog; its layers' beats and CRCs are compared on the way."""
-    streams = golden.run(program, inputs)
+    state: dict[str, State] = {}
+    streams = golden.run(program, inputs, state=state)
     with engine_of(program, LANES.get(name)) as engine:
         machine.load(engine, program)
         engine.record(True)
@@ -61,6 +68,9 @@ def on_rtl(
         if program.steps is not None:
             crcs = machine.expected_crcs(program, streams)
             assert machine.crcs(engine, program) == crcs
+        for tensor, node in program.learned.items():
+            weights = program.tensors[tensor] + state[node]["learned"][0]
+            assert machine.tensor(engine, program, tensor) == weights.ravel().tolist()
         assert machine.read(engine, "STATUS") == 0
     return found
 
@@ -74,6 +84,8 @@ def on_stalled_rtl(program: Program, inputs: Mapping[str, Codes], name: str) -> 
         machine.run(engine, program, other, stall_seed=1)
         if program.steps is None:
             machine.soft_reset(engine)
+        if program.learned:
+            machine.load(engine, program)
         found = machine.run(engine, program, inputs, stall_seed=2)
         assert machine.read(engine, "STATUS") == 0
     return found
@@ -103,6 +115,7 @@ QUICK = (
     "spike_input",
     "route_recurrence",
     "spike_recurrence_stream",
+    "learning_stream",
     "many_ports",
 )
 """Programs whose Verilog is always compiled, some seconds each; that of the others is slow."""

@@ -9,6 +9,7 @@ from formal import (
     glue,
     graphs,
     hosts,
+    learning,
     neurons,
     outlets,
     pointwise,
@@ -20,7 +21,7 @@ from formal import (
 
 _MODULES = (
     *(glue, outlets, cores, pointwise, stores),
-    *(neurons, products, draws, words, hosts, probes, bus, graphs, cells),
+    *(neurons, products, learning, draws, words, hosts, probes, bus, graphs, cells),
 )
 PROOFS = [proof for module in _MODULES for proof in module.PROOFS]
 """From the smallest components to whole datapaths, then the parts' cells."""

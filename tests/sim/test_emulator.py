@@ -20,7 +20,16 @@ from spikewright.sim.errors import DataError, FormatError, ProgramError
 from spikewright.sim.fixed import QFormat
 from spikewright.sim.ports import SPIKE, Port, Rate
 from spikewright.sim.primitive import Codes, Ports, Primitive, State, Tensors
-from spikewright.sim.primitives import Count, Delay, Elementwise, Hold, Leaky, Lif, Requantize
+from spikewright.sim.primitives import (
+    Count,
+    Delay,
+    Elementwise,
+    Hold,
+    Leaky,
+    Learn,
+    Lif,
+    Requantize,
+)
 from spikewright.sim.program import Input, Node, Program
 
 U8 = QFormat(width=8, signed=False)
@@ -252,3 +261,60 @@ def test_a_reset_beyond_the_membrane_is_counted() -> None:
     inputs = {"x": np.array([[[100], [0], [-127]], [[100], [1], [-128]]])}
     assert_same(program, inputs, Emulator(program))
     assert Emulator(program).saturations(inputs) == {"lif": 2 + 3}
+
+
+LEARNERS = {
+    "narrow": (QFormat(width=9, frac=6), QFormat(width=5, frac=6)),
+    "wide": (QFormat(width=32, frac=3), QFormat(width=30, frac=3)),
+    "unsigned": (QFormat(width=4, signed=False), QFormat(width=4)),
+}
+"""Formats that 32-bit floats, only 64-bit numbers and small integers hold."""
+
+
+def learner(weight: QFormat, change: QFormat, columns: int) -> Program:
+    """Three rows that learn from an input."""
+    primitive = Learn(rows=3, columns=columns, weight="w", weight_format=weight, change=change)
+    codes = np.random.default_rng(0).integers(weight.lo, weight.hi, (3, columns), endpoint=True)
+    return Program(
+        inputs={
+            "x": Input(Port(size=columns, format=SPIKE), Rate.STEP),
+            "d": Input(Port(size=3, format=change), Rate.STEP),
+        },
+        nodes=(Node("learn", primitive, ("x", "d")),),
+        outputs={"y": "learn"},
+        tensors={"w": codes},
+        steps=None,
+    )
+
+
+@pytest.mark.parametrize("engine", ["NumPy", "Numba"])
+@pytest.mark.parametrize("frames", [1, 3])
+@pytest.mark.parametrize("formats", LEARNERS)
+@pytest.mark.parametrize("columns", [7, 16])
+def test_what_was_learned_goes_on(formats: str, columns: int, frames: int, engine: str) -> None:
+    if engine == "Numba":
+        pytest.importorskip("numba", reason="numba is not installed here: pip install numba")
+    program = learner(*LEARNERS[formats], columns)
+    inputs = random_codes(program, frames, 40, seed=1)
+    wanted: dict[str, State] = {}
+    streams = golden.run(program, inputs, state=wanted)
+    emulator, state, parts = Emulator(program, engine=engine), {}, []
+    for part in (slice(0, 11), slice(11, 11), slice(11, 12), slice(12, 40)):
+        some = {name: value[:, part] for name, value in inputs.items()}
+        parts.append(emulator.stream(some, state)["y"])
+    np.testing.assert_array_equal(np.concatenate(parts, axis=1), streams["learn.y"])
+    np.testing.assert_array_equal(state["learn.learned"], wanted["learn"]["learned"])
+    # A run starts from the program's weights, whatever ran before.
+    assert_same(program, inputs, emulator)
+
+
+def test_what_no_output_tells_of_learns_too() -> None:
+    narrow = learner(*LEARNERS["narrow"], 7)
+    same = Node("same", Delay(size=3, format=QFormat(width=5, frac=6)), ("d",))
+    program = dataclasses.replace(narrow, nodes=(*narrow.nodes, same), outputs={"y": "same"})
+    inputs = random_codes(program, 1, 20, seed=2)
+    wanted: dict[str, State] = {}
+    golden.run(program, inputs, state=wanted)
+    state: dict[str, Codes] = {}
+    assert Emulator(program).stream(inputs, state).keys() == {"y"}
+    np.testing.assert_array_equal(state["learn.learned"], wanted["learn"]["learned"])

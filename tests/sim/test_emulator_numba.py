@@ -16,12 +16,14 @@ from spikewright.sim.emulator import Emulator
 from spikewright.sim.errors import ToolError
 from spikewright.sim.fixed import QFormat
 from spikewright.sim.ports import SPIKE, Port, Rate
+from spikewright.sim.primitive import State
 from spikewright.sim.primitives import (
     Count,
     Delay,
     Elementwise,
     EventMatVec,
     Hold,
+    Learn,
     Lif,
     MatVec,
     Requantize,
@@ -261,3 +263,39 @@ def test_add_products() -> None:
     total = np.ones(5, np.int64)
     compiled.add_products(weight, x, total)
     np.testing.assert_array_equal(total, 1 + x @ weight)
+
+
+@pytest.mark.usefixtures("numba")
+@pytest.mark.parametrize("size", [16, 21])
+def test_what_learns_goes_from_numpy_to_numba_and_back(size: int) -> None:
+    weight, change = QFormat(width=9, frac=6), QFormat(width=5, frac=6)
+    learn = Learn(rows=3, columns=size, weight="w", weight_format=weight, change=change)
+    narrow = Requantize(size=3, input=learn.accumulator, output=change)
+    program = Program(
+        inputs={"x": Input(Port(size=size, format=SPIKE), Rate.STEP)},
+        nodes=(
+            Node("learn", learn, ("x", "before")),
+            Node("change", narrow, ("learn",)),
+            Node("before", Delay(size=3, format=change), ("change",)),
+        ),
+        outputs={"y": "learn"},
+        tensors={"w": np.random.default_rng(0).integers(-9, 9, (3, size))},
+        steps=None,
+    )
+    inputs = random_codes(program, 2, 60, 0)
+    state: dict[str, np.ndarray] = {}
+    parts = []
+    for part, engine in (
+        (slice(0, 20), "NumPy"),
+        (slice(20, 50), "Numba"),
+        (slice(50, 60), "NumPy"),
+    ):
+        some = {"x": inputs["x"][:, part]}
+        emulator = Emulator(program, engine=engine)
+        parts.append(emulator.stream(some, state)["y"])
+        loop = emulator._plan(("learn.y",), compiled=engine == "Numba").loop
+        assert (loop is not None) == (engine == "Numba")
+    wanted: dict[str, State] = {}
+    streams = golden.run(program, inputs, state=wanted)
+    np.testing.assert_array_equal(np.concatenate(parts, axis=1), streams["learn.y"])
+    np.testing.assert_array_equal(state["learn.learned"], wanted["learn"]["learned"])

@@ -35,7 +35,7 @@ def test_unknown_type() -> None:
         primitive_from({"type": "Softmax"})
     known = (
         "Activation, Bernoulli, Count, Delay, Elementwise, EventMatVec, Extremum, Hold, Last, "
-        "Leaky, Lif, Lookup, MatVec, Requantize, Route"
+        "Leaky, Learn, Lif, Lookup, MatVec, Requantize, Route"
     )
     assert str(caught.value) == f"Primitive must be one of {known}, not 'Softmax'"
 

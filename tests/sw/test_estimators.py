@@ -133,7 +133,7 @@ def test_wrong_parameters_are_told_when_it_is_fitted() -> None:
     with pytest.raises(ProgramError, match=r"^Neuron must be relu or lif, not 'tanh'$"):
         SpikewrightClassifier(neuron="tanh").fit(x, y)
     with pytest.raises(ProgramError, match=r"^Hidden layers must be a tuple of sizes, not 8$"):
-        SpikewrightClassifier(hidden=8).fit(x, y)  # type: ignore[arg-type]
+        SpikewrightClassifier().set_params(hidden=8).fit(x, y)
     sentence = "y must hold at least 2 classes, and has one class, 0"
     with pytest.raises(DataError, match=f"^{sentence}$"):
         SpikewrightClassifier().fit(x[:9], [0] * 9)

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spikewright.nef import solvers, solving
-from spikewright.nef.active_set import signed_least_squares
-from spikewright.nef.solvers import Lstsq, LstsqL1, LstsqL2, Nnls, NnlsL2, Solver, rmse
+from spikewright.nef.decoders import solvers, solving
+from spikewright.nef.decoders.active_set import signed_least_squares
+from spikewright.nef.decoders.solvers import Lstsq, LstsqL1, LstsqL2, Nnls, NnlsL2, Solver, rmse
 from spikewright.sim.errors import DataError, ProgramError
 
 METHODS = ["cholesky", "refined", "pcg", "svd"]

@@ -8,17 +8,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spikewright.nef.connection import Connection, Probe
-from spikewright.nef.decoding import Decoded, Decoding
-from spikewright.nef.graph import Graph, drive_format, unique_names
+from spikewright.nef.decoders.decoding import Decoded, Decoding, decode
+from spikewright.nef.lowering.checks import check_circles, check_members, check_synapses
+from spikewright.nef.lowering.drawing import draw
+from spikewright.nef.lowering.graph import Graph, drive_format, unique_names
+from spikewright.nef.lowering.population import Population, check_times
+from spikewright.nef.lowering.sinks import Learned, Sink, Sinks, Term
 from spikewright.nef.network import Network
 from spikewright.nef.objects import Ensemble, Node
-from spikewright.nef.population import Population, draw
 from spikewright.nef.precision import LeakCode, Precision, encoded, fractions
-from spikewright.nef.sinks import Learned, Sink, Sinks, Term
 from spikewright.nef.synapses import Synapse, leak_of
 from spikewright.sim.errors import ProgramError
 from spikewright.sim.event_matvec import EventMatVec
 from spikewright.sim.fixed import QFormat
+from spikewright.sim.leaky import MAX_MEMBRANE
 from spikewright.sim.learn import Learn
 from spikewright.sim.matvec import MatVec
 from spikewright.sim.program import Program
@@ -44,6 +47,8 @@ class Compiled:
     outlets : mapping of Node or Probe to str
         Output of the program that each hears.
     learned : mapping of Connection to Learned
+    averaged : frozenset of Node or Probe
+        Outlets of spikes without a synapse: of several sub-steps, the host hears the mean.
     """
 
     program: Program | None
@@ -53,6 +58,7 @@ class Compiled:
     inlets: Mapping[str, Sink]
     outlets: Mapping[Node | Probe, str]
     learned: Mapping[Connection, Learned]
+    averaged: frozenset[Node | Probe]
 
 
 def compile_network(
@@ -74,14 +80,18 @@ def compile_network(
     ProgramError, DataError, FormatError
         If something cannot be; the sentence names the object.
     """
+    check_members(network)
+    check_synapses(network, dt)
+    check_circles(network)
     names = _names(network)
     populations = {}
     for k, ensemble in enumerate(network.ensembles):
+        check_times(ensemble, dt)
         drawn = draw(ensemble, _seed(network.seed, k), dt)
         populations[ensemble] = Population(
             names[ensemble], ensemble, drawn, dt=dt, precision=precision
         )
-    decoded = _decode(network, Decoding(populations, curves=curves))
+    decoded = decode(network, Decoding(populations, curves=curves))
     sinks = Sinks(network, names, populations, decoded, dt=dt, precision=precision)
     return _Compiler(network, names, populations, decoded, sinks, dt, precision).compiled()
 
@@ -91,40 +101,16 @@ def _seed(seed: int, k: int) -> int:
 
 
 def _names(network: Network) -> dict[object, str]:
-    found: dict[object, str] = {}
-    for kind, objects in (
-        ("ensemble", network.ensembles),
-        ("node", network.nodes),
-        ("connection", network.connections),
-        ("probe", network.probes),
-    ):
-        things: list[object] = list(objects)
-        labels = [getattr(thing, "label", None) for thing in things]
-        taken = set(found.values())
-        for thing, name in zip(things, unique_names(labels, kind), strict=True):
-            found[thing] = f"{name}_{kind}" if name in taken else name
-    return found
-
-
-def _decode(network: Network, decoding: Decoding) -> dict[object, Decoded]:
-    """Decoders of all that comes from ensembles; of the vector itself, solved once for each."""
-    found: dict[object, Decoded] = {}
-    plain: dict[Ensemble, Decoded] = {}
-
-    def vector_of(ensemble: Ensemble) -> Decoded:
-        if ensemble not in plain:
-            plain[ensemble] = decoding.of(ensemble)
-        return plain[ensemble]
-
-    for connection in network.connections:
-        if isinstance(connection.pre, Ensemble):
-            found[connection] = decoding.of(connection.pre, connection)
-            if connection.rule is not None:
-                found[connection.pre] = vector_of(connection.pre)
-    for probe in network.probes:
-        if isinstance(probe.target, Ensemble) and probe.attr == "decoded":
-            found[probe] = vector_of(probe.target)
-    return found
+    found: dict[object, tuple[str | None, str]] = {}
+    for k, ensemble in enumerate(network.ensembles):
+        found[ensemble] = ensemble.label, f"ensemble{k}"
+    for k, node in enumerate(network.nodes):
+        found[node] = node.label, f"node{k}"
+    for k, connection in enumerate(network.connections):
+        found[connection] = connection.label, f"connection{k}"
+    for k, probe in enumerate(network.probes):
+        found[probe] = probe.label, f"probe{k}"
+    return dict(zip(found, unique_names(found.values()), strict=True))
 
 
 class _Compiler:
@@ -142,10 +128,12 @@ class _Compiler:
         self.decoded, self.sinks, self.dt, self.precision = decoded, sinks, dt, precision
         self.graph = Graph(dt)
         self.inlets: dict[str, Sink] = {}
+        self.always_in: Sink | None = None
         self.outlets: dict[Node | Probe, str] = {}
 
     def compiled(self) -> Compiled:
         """Build the program."""
+        self._give_an_input()
         for ensemble, population in self.populations.items():
             self._ensemble(ensemble, population)
         for of, sink in self.sinks.host.items():
@@ -165,6 +153,7 @@ class _Compiler:
             inlets=self.inlets,
             outlets=self.outlets,
             learned=self.sinks.learned,
+            averaged=frozenset(of for of, sink in self.sinks.host.items() if sink.raw),
         )
 
     def _output(self, of: Node | Probe, reference: str) -> None:
@@ -181,6 +170,9 @@ class _Compiler:
         if ensemble in self.sinks.currents:
             terms = self._terms(self.sinks.currents[ensemble])
             current = graph.sum(f"{name}_currents", [current, *terms])
+            widest = QFormat(width=MAX_MEMBRANE, frac=population.current.frac)
+            if graph.port(current).format.width > MAX_MEMBRANE:
+                current = graph.to(widest, current)
         probed = any(p.target is ensemble and p.attr == "voltage" for p in self.network.probes)
         neurons = population.neurons(
             graph.port(current).format, voltage="after" if probed else "none"
@@ -192,13 +184,19 @@ class _Compiler:
         terms = self._terms(sink)
         if sink.on_host:
             terms = [self.graph.to(sink.format, term) for term in terms]
-        return self.graph.to(sink.format, self.graph.sum(sink.name, terms))
+        return self.graph.to(sink.format, self.graph.sum(f"{sink.name}_total", terms))
+
+    def _give_an_input(self) -> None:
+        """Let a program that hears no node have an input: what comes in counts the steps."""
+        sinks = self.sinks.inside()
+        if sinks and all(sink.spiking and not sink.driven for sink in sinks):
+            self.always_in = sinks[0]
 
     def _terms(self, sink: Sink) -> list[str]:
         """References to the vectors that a sink adds up."""
         found: list[str] = []
         heard = sink.spiking or sink.on_host
-        if sink.driven or not heard:
+        if sink.driven or not heard or sink is self.always_in:
             found.append(self.graph.input(f"{sink.name}_in", sink.size, sink.format))
             self.inlets[found[0]] = sink
         alike: dict[Synapse | None, list[Term]] = {}

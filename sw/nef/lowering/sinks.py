@@ -2,28 +2,30 @@
 """What each ensemble, learning rule, node and probe hears, and in what format."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from spikewright.nef.connection import PES, Connection, LearningRule, Probe
-from spikewright.nef.decoding import Decoded, wants_weights
-from spikewright.nef.graph import gain_of
+from spikewright.nef.decoders.decoding import Decoded, wants_weights
+from spikewright.nef.lowering.graph import gain_of
+from spikewright.nef.lowering.population import Population
 from spikewright.nef.network import Network
 from spikewright.nef.objects import Ensemble, Neurons, Node
-from spikewright.nef.population import Population
 from spikewright.nef.precision import LeakCode, Precision, fitting, fractions
 from spikewright.nef.synapses import leak_of
 from spikewright.sim.errors import ProgramError
 from spikewright.sim.fixed import QFormat
+from spikewright.sim.leaky import MAX_MEMBRANE
 
 Array = NDArray[np.float64]
 
 HOST_BITS = 8
 """Bits below a value's last that the host gets of what it hears."""
 LARGEST_ERROR = 4.0
-"""Error up to which a change of learned decoders does not saturate."""
+"""Error, in radii, up to which a change of learned decoders does not saturate."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,6 +63,11 @@ class Sink:
     on_host: bool = False
     spiking: list[Term] = field(default_factory=list)
     driven: list[Term] = field(default_factory=list)
+
+    @property
+    def raw(self) -> bool:
+        """Whether it hears spikes without a synapse."""
+        return any(term.of.synapse is None for term in self.spiking)
 
     def hear(self, of: Connection, matrix: Array) -> None:
         """Add a connection."""
@@ -104,7 +111,7 @@ class Sinks:
     Raises
     ------
     ProgramError
-        If a connection learns and hears no error.
+        If a connection learns and hears no error, or so slowly that nothing changes.
     """
 
     def __init__(
@@ -117,6 +124,7 @@ class Sinks:
         dt: float,
         precision: Precision,
     ):
+        self._network = network
         self._names, self._populations, self._decoded = names, populations, decoded
         self._dt, self._precision = dt, precision
         self.values: dict[Ensemble, Sink] = {
@@ -149,7 +157,9 @@ class Sinks:
         post, transform = connection.post, connection.transform
         if isinstance(post, Node):
             if isinstance(connection.pre, Ensemble):
-                heard = [c for c in self._decoded if getattr(c, "post", None) is post]
+                heard = [
+                    c for c in self._network.connections if c.post is post and c in self._decoded
+                ]
                 sink = self.host.get(post) or self._on_host(post, post.size_in, heard)
                 sink.hear(connection, transform)
         elif isinstance(post, Neurons):
@@ -175,17 +185,31 @@ class Sinks:
             )
         return self.currents[ensemble]
 
-    def _on_host(self, of: Node | Probe, size: int, heard: list[object]) -> Sink:
-        largest = sum(self._reach(one) for one in heard) * self._precision.headroom
-        value = fitting(self._precision.value, largest)
+    def _on_host(self, of: Node | Probe, size: int, heard: Sequence[Connection | Probe]) -> Sink:
+        """A sink wide enough for what is heard, and with 32 bits for bursts of spikes."""
+        usual = sum(self._reach(one) for one in heard) * self._precision.headroom
+        value = fitting(self._precision.value, usual)
         fmt = QFormat(width=value.width + HOST_BITS, frac=value.frac + HOST_BITS)
+        most = fitting(fmt.width, usual + sum(self._burst(one) for one in heard))
+        width = min(fmt.width + fmt.frac - most.frac, MAX_MEMBRANE)
+        fmt = QFormat(width=width, frac=most.frac + width - fmt.width)
         self.host[of] = Sink(f"{self._names[of]}_heard", size, fmt, on_host=True)
         return self.host[of]
 
-    def _reach(self, of: object) -> float:
+    def _reach(self, of: Connection | Probe) -> float:
         """Largest magnitude that a connection or probe should bring."""
         largest = self._decoded[of].largest
-        return largest * (float(np.abs(of.transform).max()) if isinstance(of, Connection) else 1.0)
+        if not isinstance(of, Connection):
+            return largest
+        if of.rule is not None and isinstance(of.pre, Ensemble):
+            largest = max(largest, of.pre.radius)
+        return largest * float(np.abs(of.transform).sum(axis=1).max())
+
+    def _burst(self, of: Connection | Probe) -> float:
+        """What it brings where all neurons fire in one step."""
+        decoders = self._decoded[of].decoders
+        weights = of.transform @ decoders.T if isinstance(of, Connection) else decoders.T
+        return float(np.abs(weights).sum(axis=1).max()) * self.scale_of(of)
 
     def _step(self, learner: Connection, rule: PES) -> float:
         """Change of a weight for one spike and an error of 1."""
@@ -208,7 +232,14 @@ class Sinks:
         fmt = fractions(precision.learned, largest)
         name = f"{self._names[connection]}_learned"
         self.learned[connection] = Learned(connection, name, fmt, scale)
-        most = math.ldexp(LARGEST_ERROR * self._step(connection, rule), fmt.frac)
+        radius = connection.post.radius if isinstance(connection.post, Ensemble) else 1.0
+        error = LARGEST_ERROR * max(radius, 1.0)
+        most = math.ldexp(error * self._step(connection, rule), fmt.frac)
+        if most < 1:
+            raise ProgramError(
+                f"Learning rate of {connection} must be at least {rule.learning_rate / most:.2g}, "
+                f"or an error of {error:g} changes no decoder of {fmt}, not {rule.learning_rate:g}"
+            )
         width = min(max(math.ceil(math.log2(max(most, 1))) + 1, 4), fmt.width)
         change = QFormat(width=width, frac=fmt.frac)
         self.changes[connection] = Sink(f"{name}_change", connection.size_function, change)

@@ -4,7 +4,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from spikewright.nef.solving import Array, factor_of, substitute
+from spikewright.nef.decoders.solving import Array, factor_of, substitute
 
 
 def sparse_decoders(

@@ -9,10 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spikewright.nef.connection import Connection
-from spikewright.nef.curves import tuning_curves
+from spikewright.nef.decoders.curves import tuning_curves
+from spikewright.nef.decoders.solvers import LstsqL2, rmse
+from spikewright.nef.lowering.population import Population
+from spikewright.nef.network import Network
 from spikewright.nef.objects import Ensemble
-from spikewright.nef.population import Population
-from spikewright.nef.solvers import LstsqL2, rmse
 from spikewright.sim.errors import DataError, ProgramError
 from spikewright.sim.primitive import check_choice
 
@@ -94,13 +95,16 @@ class Decoding:
         DataError
             If the function's values are not finite, or the decoders cannot be solved.
         """
-        points = self.points(ensemble)
+        points, rates = self.points(ensemble), None
         what, solver = f"the vector of {ensemble}", None
         function: Callable[[Array], Array] = _identity
         if connection is not None:
             what, solver = f"the function of {connection}", connection.solver
             indices = list(connection.pre_indices)
             apply = connection.apply
+            if connection.eval_points is not None:
+                points = connection.eval_points
+                rates = self.curve(self._populations[ensemble], points)
 
             def function(x: Array) -> Array:
                 return apply(x[indices])
@@ -108,18 +112,45 @@ class Decoding:
         targets = np.array([function(x) for x in points])
         if not np.isfinite(targets).all():
             raise DataError(f"Values of {what} must be finite at every evaluation point")
-        rates = self.rates(ensemble)
+        rates = self.rates(ensemble) if rates is None else rates
         solver = LstsqL2() if solver is None else solver
         try:
-            decoders = solver.solve(rates, targets)
+            decoders = np.asarray(solver.solve(rates, targets), np.float64)
         except DataError as error:
             raise DataError(f"Decoders of {what} cannot be solved: {error}") from error
+        wanted = (rates.shape[1], targets.shape[1])
+        if decoders.shape != wanted or not np.isfinite(decoders).all():
+            raise DataError(
+                f"Decoders of {what} must be finite and have shape {wanted}, "
+                f"not {decoders.shape} as {solver!r} solves them"
+            )
         return Decoded(
-            np.asarray(decoders, np.float64),
+            decoders,
             points,
             rmse(rates, decoders, targets),
             float(np.abs(targets).max()),
         )
+
+
+def decode(network: Network, decoding: Decoding) -> dict[object, Decoded]:
+    """Decoders of all that comes from ensembles; of the vector itself, solved once for each."""
+    found: dict[object, Decoded] = {}
+    plain: dict[Ensemble, Decoded] = {}
+
+    def vector_of(ensemble: Ensemble) -> Decoded:
+        if ensemble not in plain:
+            plain[ensemble] = decoding.of(ensemble)
+        return plain[ensemble]
+
+    for connection in network.connections:
+        if isinstance(connection.pre, Ensemble):
+            found[connection] = decoding.of(connection.pre, connection)
+            if connection.rule is not None:
+                found[connection.pre] = vector_of(connection.pre)
+    for probe in network.probes:
+        if isinstance(probe.target, Ensemble) and probe.attr == "decoded":
+            found[probe] = vector_of(probe.target)
+    return found
 
 
 def wants_weights(solver: Any) -> bool:

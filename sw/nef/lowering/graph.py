@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A program as it grows, node by node."""
 
+import itertools
 import re
 from collections.abc import Iterable, Mapping
 
@@ -122,11 +123,23 @@ def drive_format(value: QFormat, synapse: Synapse | None, leak: LeakCode) -> QFo
     return value if synapse is None else state_of(value, leak, synapse.order)
 
 
-def unique_names(labels: Iterable[str | None], kind: str) -> list[str]:
-    """Names for the nodes of a program: labels where they can be, else the kind and a number."""
+def unique_names(things: Iterable[tuple[str | None, str]]) -> list[str]:
+    """Names for what a program is made of, each from a label and a name to fall back on.
+
+    Whatever begins with a name and an underscore belongs to it, so no name begins another so.
+
+    >>> unique_names([("Motor, left", "ensemble0"), ("motor", "ensemble1"), (None, "node0")])
+    ['motor_left', 'ensemble1', 'node0']
+    """
     found: list[str] = []
-    for k, label in enumerate(labels):
-        cleaned = re.sub(r"\W+", "_", label or "").strip("_").lower()
-        name = cleaned if cleaned and not cleaned[0].isdigit() else f"{kind}{k}"
-        found.append(name if name not in found else f"{name}_{k}")
+    for label, fallback in things:
+        cleaned = re.sub(r"[\W_]+", "_", label or "", flags=re.ASCII).strip("_").lower()
+        known = cleaned if cleaned and not cleaned[0].isdigit() else fallback
+        others = (f"{fallback}{'x' * k}" for k in itertools.count())
+        choices = itertools.chain((known, known.replace("_", "")), others)
+        found.append(next(c for c in choices if not any(_alike(c, name) for name in found)))
     return found
+
+
+def _alike(a: str, b: str) -> bool:
+    return a == b or a.startswith(f"{b}_") or b.startswith(f"{a}_")

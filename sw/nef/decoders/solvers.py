@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from spikewright.learn.options import check_name, within
-from spikewright.nef import solving
-from spikewright.nef.active_set import sparse_decoders
-from spikewright.nef.solving import FIX, Array, check_rank, check_silent, checked, size_of
+from spikewright.nef.decoders import solving
+from spikewright.nef.decoders.active_set import sparse_decoders
+from spikewright.nef.decoders.solving import FIX, Array, check_rank, check_silent, checked, size_of
 from spikewright.sim.errors import DataError, ProgramError
 
 ITERATED = {"refined": solving.refined, "pcg": solving.sketched}

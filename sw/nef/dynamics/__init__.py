@@ -1,0 +1,27 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Differential equations as recurrent ensembles: integrators, oscillators, filters."""
+
+from spikewright.nef.dynamics.feedback import feedback
+from spikewright.nef.dynamics.oculomotor import Oculomotor, oculomotor
+from spikewright.nef.dynamics.systems import (
+    ControlledIntegrator,
+    System,
+    controlled_integrator,
+    integrator,
+    linear_system,
+    low_pass,
+    oscillator,
+)
+
+__all__ = [
+    "ControlledIntegrator",
+    "Oculomotor",
+    "System",
+    "controlled_integrator",
+    "feedback",
+    "integrator",
+    "linear_system",
+    "low_pass",
+    "oculomotor",
+    "oscillator",
+]
