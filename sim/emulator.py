@@ -200,12 +200,12 @@ class Emulator:
                 raise DataError(f"Stream must go on with a batch of {len(carried)}, not {batch}")
         plan = self._plan(references, compiled=False)
         results = {r: np.empty(plan.shape(r, batch, steps), np.int64) for r in references}
-        chunk, block = plan.portion(batch)
+        chunk, _ = plan.portion(batch)
         for frames in _spans(batch, chunk):
             started = time.perf_counter()
             plan = self._plan(references, compiled=self._compiled and counts is None)
             schedule: Schedule | None = None
-            for now in _spans(steps, block):
+            for now in _spans(steps, plan.portion(frames.stop - frames.start)[1]):
                 before, schedule = (
                     schedule,
                     self._schedule(plan, frames, now, counting=counts is not None),

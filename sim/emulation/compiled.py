@@ -6,8 +6,10 @@ The text and the machine code are kept in the cache folder, so a program compile
 
 import importlib.util
 import inspect
+import re
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import Any, TypeAlias
@@ -104,18 +106,63 @@ HELPERS: tuple[Callable[..., object], ...] = (find_spikes, add_rows, add_product
 """Functions whose text stands before the loop's."""
 
 
+@dataclass
+class Pass:
+    """A loop over the neurons ``j`` of a layer, with lines before and after it."""
+
+    size: int
+    lines: list[str]
+    before: list[str]
+    after: list[str]
+
+    def takes(self, other: "Pass") -> bool:
+        """Whether another pass, which comes next, may go through the neurons in this one."""
+        alone = _rows([*self.lines, *self.after])
+        return (
+            self.size == other.size
+            and all(index == "j" for index in _INDEX.findall("".join(self.lines + other.lines)))
+            and alone.isdisjoint(_rows(other.before))
+            and _rows(self.after).isdisjoint(_rows(other.lines))
+        )
+
+    def join(self, other: "Pass") -> None:
+        """Take it."""
+        self.lines += other.lines
+        self.before += other.before
+        self.after += other.after
+
+    def written(self) -> list[str]:
+        """Its lines of text."""
+        loop = [f"for j in range({self.size}):"] if self.lines else []
+        return [*self.before, *loop, *(f"    {line}" for line in self.lines), *self.after]
+
+
+_WORD = re.compile(r"\w+")
+_ROW = re.compile(r"(\w+)\[")
+_INDEX = re.compile(r"\[([^\]]*)\]")
+
+
+def _rows(lines: Iterable[str]) -> set[str]:
+    """Names of what lines index."""
+    return {name for line in lines for name in _ROW.findall(line)}
+
+
 class Text:
     """The loop's text as it grows, and what its arguments stand for.
 
     The loop goes over frames ``b``, within them over steps ``t`` and, in :meth:`each`, over
-    neurons ``j``. All rows are one-dimensional, but for what is learned: (columns, rows).
+    neurons ``j``. All rows are one-dimensional, but for what is learned: (columns, rows). Layers
+    of one size that follow each other share a pass, and a row that only one pass uses is a
+    variable.
     """
 
     def __init__(self) -> None:
         self.arguments: list[Any] = []
         self._before: list[str] = []
+        self._scratch: dict[str, tuple[int, str]] = {}
         self._frame: list[str] = []
-        self._step: list[str] = []
+        self._step: list[Pass] = []
+        self._lines: list[str] = []
         self._rows: dict[str, str] = {}
 
     def argument(self, key: Any) -> str:
@@ -133,8 +180,8 @@ class Text:
 
     def scratch(self, size: int, kind: np.dtype[Any]) -> str:
         """Row that keeps its contents only within a step."""
-        name = f"s{len(self._before)}"
-        self._before.append(f"{name} = np.empty({size}, np.{kind.name})")
+        name = f"s{len(self._scratch)}"
+        self._scratch[name] = size, kind.name
         return name
 
     def state(self, node: str, key: str) -> str:
@@ -147,29 +194,65 @@ class Text:
         """Row of this step in a stream's buffer, which may have one for all steps."""
         if reference not in self._rows:
             name = self._rows[reference] = self.argument(reference)
-            self._step.append(f"{name}_t = {name}[min(t, len({name}) - 1), b]")
+            self._lines.append(f"{name}_t = {name}[min(t, len({name}) - 1), b]")
         return f"{self._rows[reference]}_t"
 
     def once(self, line: str) -> None:
         """Add a line to the step."""
-        self._step.append(line)
+        self._step.append(Pass(0, [], [line], []))
 
-    def each(self, size: int, lines: Sequence[str]) -> None:
-        """Add lines for each neuron of a layer."""
-        self._step.append(f"for j in range({size}):")
-        self._step += [f"    {line}" for line in lines]
+    def each(
+        self,
+        size: int,
+        lines: Sequence[str],
+        *,
+        before: Sequence[str] = (),
+        after: Sequence[str] = (),
+    ) -> None:
+        """Add lines for each neuron of a layer.
+
+        Parameters
+        ----------
+        size : int
+        lines : sequence of str
+        before, after : sequence of str
+            Lines before the first neuron and after the last.
+        """
+        new = Pass(size, list(lines), list(before), list(after))
+        if self._step and self._step[-1].takes(new):
+            self._step[-1].join(new)
+        else:
+            self._step.append(new)
 
     def module(self) -> str:
         """The text of a module with the function ``run(steps, batch, *arguments)``."""
+        kept = dict(self._scratch)
+        step = [line for one in self._step for line in self._with_variables(one, kept)]
         names = "".join(f", a{k}" for k in range(len(self.arguments)))
         lines = [HEADER]
         for helper in HELPERS:
             lines += ["", "@compiled", inspect.getsource(helper)]
         lines += ["", "@compiled", f"def run(steps, batch{names}):"]
         lines += [f"    {line}" for line in self._before]
+        lines += [f"    {n} = np.empty({size}, np.{kind})" for n, (size, kind) in kept.items()]
         lines += ["    for b in range(batch):", *(f"        {line}" for line in self._frame)]
-        lines += ["        for t in range(steps):", *(f"            {x}" for x in self._step), ""]
+        lines += ["        for t in range(steps):"]
+        lines += [*(f"            {line}" for line in (*self._lines, *step)), ""]
         return "\n".join(lines)
+
+    def _with_variables(self, one: Pass, kept: dict[str, tuple[int, str]]) -> list[str]:
+        """Lines of a pass; rows that nothing else uses become variables and leave ``kept``."""
+        others = [p for p in self._step if p is not one]
+        elsewhere = {w for p in others for line in p.written() for w in _WORD.findall(line)}
+        elsewhere |= {w for line in (*one.before, *one.after) for w in _WORD.findall(line)}
+        lines = one.lines
+        for name in _rows(lines) & set(kept) - elsewhere:
+            _, kind = kept.pop(name)
+            lines = [
+                re.sub(rf"^{name}\[j\] = (.*)$", rf"{name}_j = {kind}(\1)", line) for line in lines
+            ]
+            lines = [line.replace(f"{name}[j]", f"{name}_j") for line in lines]
+        return Pass(one.size, lines, one.before, one.after).written()
 
 
 def compile_module(text: str) -> Callable[..., None]:

@@ -20,6 +20,13 @@ from spikewright.sim.emulation.exact import (
     tensor_range,
 )
 from spikewright.sim.emulation.learning import learned_bound
+from spikewright.sim.emulation.sums import (
+    FEW_COLUMNS,
+    FEW_ROWS,
+    write_few_columns,
+    write_few_rows,
+    write_product,
+)
 from spikewright.sim.event_matvec import EventMatVec
 from spikewright.sim.leaky import LeakForm, Leaky
 from spikewright.sim.learn import LEARNED, Learn
@@ -31,9 +38,7 @@ from spikewright.sim.program import Node
 from spikewright.sim.requantize import Requantize
 from spikewright.sim.route import Route
 
-INT16, INT32, UINT8 = np.dtype(np.int16), np.dtype(np.int32), np.dtype(np.uint8)
-FEW_ROWS = 32
-"""Weight rows that must fit in a 16-bit sum for it to be worth while."""
+INT32, UINT8 = np.dtype(np.int32), np.dtype(np.uint8)
 
 
 def integer_type(bound: int) -> np.dtype[Any]:
@@ -79,21 +84,15 @@ class Writer:
 
     def matvec(self, p: MatVec, inputs: list[str], outputs: list[str]) -> None:
         """Sums of weight rows for spikes, of their products for other codes."""
-        text, (x,), (y,), (kind,) = self.text, inputs, outputs, self.kinds
-        weight = self.tensors[p.weight]
-        fitting = (t for t in (np.int8, np.int16, np.int32) if (weight.astype(t) == weight).all())
-        rows = text.argument(np.ascontiguousarray(weight.T, next(fitting, np.int64)))
-        start = "0" if p.bias is None else text.constant(self.tensors[p.bias], kind)
-        text.each(p.rows, [f"{y}[j] = {start}"])
-        if p.input != SPIKE:
-            text.once(f"add_products({rows}, {x}, {y})")
-            return
-        most, narrow = 32767 // max(1, int(abs(weight).max())), INT16
-        if most < FEW_ROWS:
-            most, narrow = p.columns, kind
-        index, part = text.scratch(p.columns, INT64), text.scratch(p.rows, narrow)
-        text.once(f"count = find_spikes({x}, {index})")
-        text.once(f"add_rows({rows}, {index}, count, {most}, {part}, {y})")
+        bias = None if p.bias is None else self.tensors[p.bias]
+        what = self.text, self.tensors[p.weight], bias, self.kinds[0], inputs[0], outputs[0]
+        spikes = p.input == SPIKE
+        if not spikes and p.columns <= FEW_COLUMNS:
+            write_few_columns(*what)
+        elif spikes and p.rows <= FEW_ROWS:
+            write_few_rows(*what)
+        else:
+            write_product(*what, spikes=spikes)
 
     def learn(self, p: Learn, inputs: list[str], outputs: list[str]) -> None:
         """Sums of weight rows, which change as they are summed."""

@@ -12,10 +12,12 @@ from spikewright.sim.emulation.exact import Range
 from spikewright.sim.emulation.fused import WRITERS, Writer, integer_type
 from spikewright.sim.emulation.kernels import BOOL, Array, Call, Kernel, Site
 from spikewright.sim.emulation.learning import columns_first, learned_state
+from spikewright.sim.emulation.sums import FEW_COLUMNS
 from spikewright.sim.learn import LEARNED, Learn
 from spikewright.sim.matvec import MatVec
 from spikewright.sim.ports import SPIKE
 from spikewright.sim.program import Node, Program
+from spikewright.sim.requantize import Requantize
 
 UINT8 = np.dtype(np.uint8)
 
@@ -61,9 +63,10 @@ class Loop:
         self.program, self.ranges, self.root, self.stored = program, ranges, root, stored
         self.kernels: dict[str, LoopKernel] = {}
         self.dense = any(
-            isinstance(n.primitive, MatVec) and n.primitive.input != SPIKE for n in nodes
+            isinstance(n.primitive, MatVec) and n.primitive.input != SPIKE and not is_quick(n)
+            for n in nodes
         )
-        """Whether there are products with other codes than spikes."""
+        """Whether there are large products with other codes than spikes."""
         self._text = Text()
         self._rows: dict[str, str] = {}
         for node in nodes:
@@ -143,3 +146,11 @@ class Loop:
 def writable(node: Node) -> bool:
     """Whether a node can be in a loop."""
     return type(node.primitive) in WRITERS
+
+
+def is_quick(node: Node) -> bool:
+    """Whether a node without state takes no longer in a loop than in a batch of steps."""
+    p = node.primitive
+    if isinstance(p, MatVec):
+        return p.input != SPIKE and p.columns <= FEW_COLUMNS
+    return isinstance(p, Requantize)

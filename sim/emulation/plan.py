@@ -16,7 +16,7 @@ from spikewright.sim.emulation.kernels import (
     RouteKernel,
 )
 from spikewright.sim.emulation.learning import LearnKernel
-from spikewright.sim.emulation.loop import Loop, writable
+from spikewright.sim.emulation.loop import Loop, is_quick, writable
 from spikewright.sim.emulation.membranes import LeakyKernel, LifKernel
 from spikewright.sim.emulation.ranges import ranges
 from spikewright.sim.emulation.tables import TableKernel
@@ -45,6 +45,9 @@ BLOCK_SET = 1 << 20
 
 BLOCK_STEPS = 250
 """Most steps in a block; at most 255, which is what CountKernel can sum."""
+
+LOOP_STEPS = 4000
+"""The same where a loop has all the long vectors, and nothing counts."""
 
 KERNELS: dict[type[Primitive], type[Kernel]] = {
     MatVec: MatVecKernel,
@@ -105,6 +108,8 @@ class Plan:
         self.groups = list(self._groups())
         self.hidden: set[str] = set()
         self.loop = self._loop(references) if compiled else None
+        counts = any(isinstance(kernel, CountKernel) for kernel in self.kernels.values())
+        self._most_steps = BLOCK_STEPS if counts or self.loop is None else LOOP_STEPS
 
     def _static(self) -> Iterator[str]:
         """Inputs and nodes whose values are the same in every step of a frame."""
@@ -139,10 +144,10 @@ class Plan:
         for reference, size in self.sizes.items():
             if self.is_static(reference) or self.final(reference.partition(".")[0]):
                 held = max(held, size)
-            else:
+            elif reference not in self.hidden:
                 stepped = max(stepped, size)
         frames = max(1, min(batch, FRAME_SET // held, STEP_SET // stepped))
-        return frames, max(1, min(BLOCK_STEPS, BLOCK_SET // (stepped * frames)))
+        return frames, max(1, min(self._most_steps, BLOCK_SET // (stepped * frames)))
 
     def is_static(self, reference: str) -> bool:
         """Whether a stream is the same in every step of a frame and at the frame's rate."""
@@ -210,6 +215,7 @@ class Plan:
             if (name in roots or sources & roots)
             and any(name == root or name in self.reached[root] for root in roots)
         }
+        inner |= self._before(inner)
         nodes = [n for n in self.nodes if n.name in inner]
         if not nodes or not all(writable(n) for n in nodes):
             return None
@@ -225,6 +231,21 @@ class Plan:
         first = [g for g in rest if not any(self.reached[n.name] & inner for n in g[0])]
         self.groups = [*first, (nodes, True), *(g for g in rest if g not in first)]
         return loop
+
+    def _before(self, inner: set[str]) -> set[str]:
+        """What only the loop reads and is quickly computed in it, step by step."""
+        found: set[str] = set()
+        wanted = {self.root(r)[0].partition(".")[0] for r in self.program.outputs.values()}
+        for node in reversed(self.nodes):
+            readers = {name for name, sources in self.sources.items() if node.name in sources}
+            if (
+                node.name not in inner | self.static | self.delays.keys() | wanted
+                and readers
+                and readers <= inner | found
+                and is_quick(node)
+            ):
+                found.add(node.name)
+        return found
 
 
 def _closure(name: str, sources: Mapping[str, set[str]]) -> set[str]:
