@@ -28,6 +28,7 @@ from spikewright.sim.primitives import (
     Hold,
     Last,
     Leaky,
+    Learn,
     Lif,
     Lookup,
     MatVec,
@@ -78,6 +79,13 @@ def event_matvec(rows: int, columns: int, weight: int, bias: int | None = None) 
     )
 
 
+def learn(rows: int, columns: int, weight: int, change: int) -> Learn:
+    fmt = signed(weight, 3)
+    return Learn(
+        rows=rows, columns=columns, weight="w", weight_format=fmt, change=signed(change, 3)
+    )
+
+
 def lif(size: int = 5, membrane: int = 10, **options: object) -> Lif:
     chosen = {"leak": "leak", "threshold": "threshold", "leak_frac": 8, **options}
     return Lif(size=size, input=signed(membrane, 4), membrane=signed(membrane, 4), **chosen)
@@ -106,6 +114,12 @@ CORES: dict[str, tuple[Core, ...]] = {
         Core(event_matvec(6, 7, 4, 9), 3, 3),
         Core(event_matvec(4, 5, 9), 4, 2),
         Core(event_matvec(3, 12, 2, 4), 1, 1),
+    ),
+    "Learn": (
+        Core(learn(5, 9, 8, 6), 3),
+        Core(learn(6, 7, 12, 12), 6),
+        Core(learn(4, 1, 5, 1), 1),
+        Core(learn(3, 40, 24, 10), 2),
     ),
     "Lif": (
         Core(lif(), 1),
@@ -206,7 +220,7 @@ def one_node(primitive: Primitive) -> Program:
         {name: Input(port, crossing[0]) for name, port in ports.inputs.items()},
         {"core": (primitive, tuple(ports.inputs))},
         {name: f"core.{name}" for name in ports.outputs},
-        steps=STEPS,
+        steps=None if primitive.learns else STEPS,
     )
 
 
@@ -234,7 +248,8 @@ def batch(rng: np.random.Generator, given: Program) -> tuple[Program, dict[str, 
     }
     inputs = {}
     for name, i in given.inputs.items():
-        shape = (BATCH // STEPS, STEPS) if i.rate is Rate.STEP else (BATCH,)
+        steps = BATCH if given.steps is None else STEPS
+        shape = (BATCH // steps, steps) if i.rate is Rate.STEP else (BATCH,)
         inputs[name] = drawn(rng, i.port.format, (*shape, i.port.size))
     return replace(given, tensors=tensors), inputs
 

@@ -17,6 +17,7 @@ from spikewright.hw.extremum import Extremum
 from spikewright.hw.hold import Hold
 from spikewright.hw.last import Last
 from spikewright.hw.leaky import Leaky
+from spikewright.hw.learn import Learn
 from spikewright.hw.lif import Lif
 from spikewright.hw.lookup import Lookup
 from spikewright.hw.matvec import MatVec
@@ -40,6 +41,12 @@ COMPONENTS: dict[str, Callable[[], PrimitiveComponent]] = {
     "EventMatVec": lambda: EventMatVec(
         golden.EventMatVec(
             rows=SIZE, columns=5, weight_format=FMT, weight="w", bias="b", bias_width=8
+        ),
+        lanes=3,
+    ),
+    "Learn": lambda: Learn(
+        golden.Learn(
+            rows=SIZE, columns=5, weight="w", weight_format=FMT, change=QFormat(width=5, frac=2)
         ),
         lanes=3,
     ),
@@ -107,11 +114,12 @@ FRAMES = 4
 @pytest.mark.parametrize("seed", [1, 2])
 @pytest.mark.parametrize("name", COMPONENTS)
 def test_verilog_equals_golden(name: str, seed: int) -> None:
+    frames = 1 if name == "Learn" else FRAMES
     compare_with_golden(
         COMPONENTS[name](),
         seed=seed,
-        frames=FRAMES,
-        steps=STEPS,
+        frames=frames,
+        steps=FRAMES * STEPS // frames,
         plain_inputs={"frames": FRAMES} if name == "Delay" else None,
         backend="cocotb",
     )
