@@ -5,19 +5,16 @@ Both solve the same problem, ``argmin ||A D - Y||^2 + M (reg max(A))^2 ||D||^2``
 and ``xy`` of points in the unit disk. Solvers run one after the other in every round, in one
 process; CPU and wall are medians of the rounds, and ``times Nengo`` is a ratio of CPU times.
 ``difference`` is the relative one of the decoders, in the Frobenius norm, to a Cholesky factor in
-float64. Nengo's rows need ``pip install nengo scipy``.
+float64. Nengo's rows need Nengo and SciPy.
 """
 
-import argparse
 import importlib.util
 import statistics
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-from _timing import single_thread, table, write_json
 from numpy.typing import NDArray
 
 from spikewright.nef.decoders.solvers import LstsqL2, rmse
@@ -25,8 +22,10 @@ from spikewright.nef.decoders.solving import cholesky
 
 Array = NDArray[np.float64]
 REG = 0.1
-SIZES = "1000x2000,1000x8000,4000x2000,4000x8000"
-MAX_RATES = "100:200,200:400"
+SIZES = ((1000, 2000), (1000, 8000), (4000, 2000), (4000, 8000))
+"""Neurons and samples."""
+MAX_RATES = ((100.0, 200.0), (200.0, 400.0))
+"""In Hz."""
 METHODS = ("auto", "pcg", "refined", "cholesky")
 NENGO = "Nengo LstsqL2"
 TAU, REFRACTORY = 0.02, 0.002
@@ -100,30 +99,3 @@ def measure(
         }
         for name in candidates
     ]
-
-
-def main() -> None:
-    """Measure and print."""
-    single_thread()
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--sizes", default=SIZES, help="neurons x samples, joined by commas")
-    parser.add_argument("--max-rates", default=MAX_RATES, help="Hz, low:high, joined by commas")
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--json", type=Path, help="also write the table to this file")
-    arguments = parser.parse_args()
-    rows: list[dict[str, Any]] = []
-    for size in arguments.sizes.split(","):
-        neurons, samples = map(int, size.split("x"))
-        for limits in arguments.max_rates.split(","):
-            low, high = map(float, limits.split(":"))
-            options = {"rounds": arguments.rounds, "seed": arguments.seed}
-            rows += measure(neurons, samples, (low, high), **options)
-            write_json(arguments.json, rows)
-    print(table(rows))
-    if importlib.util.find_spec("nengo") is None:
-        print("\nNengo is not installed: pip install nengo scipy")
-
-
-if __name__ == "__main__":
-    main()
