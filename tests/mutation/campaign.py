@@ -25,6 +25,7 @@ from spikewright.hw.component import PrimitiveComponent
 from spikewright.hw.glue.outlet import Outlet
 from spikewright.sim.engine.compiler import find_compiler, run_tool
 from spikewright.sim.errors import ToolError
+from spikewright.sim.learn import LEARNED, Learn
 from spikewright.sim.ports import Kind, Rate
 
 REPLAY = Path(__file__).parent / "replay.cpp"
@@ -166,14 +167,15 @@ def scenario(core: Core, component: wiring.Component, seed: int, stall: int) -> 
     if core.stimuli is not None:
         stimuli, expected = core.stimuli(rng)
         tensors: Mapping[str, Any] = {}
+        left = tensors
     else:
-        stimuli, expected, tensors = vectors(component, rng, core)
+        stimuli, expected, tensors, left = vectors(component, rng, core)
     ports = ports_of(component)
     held = {**(core.held or {})}
     lines = [f"{stall} {int(stall == 0)} {len(held)}"]
     lines += [f"{name} {value}" for name, value in held.items()]
     lines += hosts({name: loads(codes, rng) for name, codes in tensors.items()})
-    lines += hosts({name: reads(codes, rng) for name, codes in tensors.items()})
+    lines += hosts({name: reads(codes, rng) for name, codes in left.items()})
     lines.append(str(len(ports.inputs)))
     for name, shape in ports.inputs.items():
         beats = [encode(shape, plain(beat)) for beat in stimuli[name]]
@@ -192,8 +194,8 @@ def scenario(core: Core, component: wiring.Component, seed: int, stall: int) -> 
 
 def vectors(
     component: PrimitiveComponent, rng: np.random.Generator, core: Core
-) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
-    """Beats in and out and tensors, from the golden model."""
+) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any], dict[str, Any]]:
+    """Beats in and out, tensors before and after, from the golden model."""
     primitive = component.primitive
     tensors = random_tensors(rng, primitive)
     ports = primitive.ports()
@@ -215,14 +217,27 @@ def vectors(
         for (name, port), given in zip(ports.outputs.items(), outputs, strict=True)
     }
     loaded = {f"host_{k}": tensors[name] for k, name in enumerate(primitive.tensors())}
-    return stimuli, expected, loaded
+    after = tensors
+    if isinstance(primitive, Learn):
+        after = {primitive.weight: _learned(primitive, tensors, inputs)}
+    left = {f"host_{k}": after[name] for k, name in enumerate(primitive.tensors())}
+    return stimuli, expected, loaded, left
+
+
+def _learned(primitive: Learn, tensors: Mapping[str, Any], inputs: Sequence[Any]) -> Any:
+    """The weights after all steps of a frame."""
+    state = primitive.init_state(1)
+    for step in zip(*(codes.swapaxes(0, 1) for codes in inputs), strict=True):
+        state, _ = primitive.step(tensors, state, *step)
+    return tensors[primitive.weight] + state[LEARNED][0]
 
 
 def _in_bursts(rng: np.random.Generator, spikes: Any) -> Any:
     """Silent steps and full ones among the others, the former in long runs."""
     shares = rng.choice([0.1, 0.5, 0.9]), rng.choice([0.1, 0.5])
     frames, steps, _ = spikes.shape
-    silent = np.repeat(rng.random((frames, 1, 1)) < shares[0], steps, axis=1)
+    runs = 1 if frames > 1 else steps // 4
+    silent = np.repeat(rng.random((frames, runs, 1)) < shares[0], steps // runs, axis=1)
     full = rng.random((frames, steps, 1)) < shares[1] * ~silent
     burst: Any = np.where(silent, 0, np.where(full, 1, spikes))
     return burst

@@ -17,6 +17,7 @@ from spikewright.hw.glue.events import Gather
 from spikewright.hw.glue.outlet import Outlet
 from spikewright.hw.glue.streams import Narrow, dense_layout
 from spikewright.hw.leaky import Leaky
+from spikewright.hw.learn import Learn
 from spikewright.hw.lif import Lif
 from spikewright.hw.matvec import MatVec
 from spikewright.hw.requantize import Requantize
@@ -73,6 +74,13 @@ def _event_matvec() -> EventMatVec:
         rows=9, columns=7, weight="w", weight_format=QFormat(width=4), bias="b"
     )
     return EventMatVec(primitive, lanes=4, lanes_out=2)
+
+
+def _learn() -> Learn:
+    """Two tiles, the last of which is half full."""
+    weight, change = QFormat(width=6, frac=2), QFormat(width=4, frac=2)
+    primitive = sim.Learn(rows=3, columns=6, weight="w", weight_format=weight, change=change)
+    return Learn(primitive, lanes=2)
 
 
 MEMBRANE = QFormat(width=10, frac=4)
@@ -167,6 +175,7 @@ CORES = {
         Core("extremum", _extremum),
         Core("matvec", _matvec),
         Core("event_matvec", _event_matvec),
+        Core("learn", _learn, steps=40, frames=1),
         Core("leaky", _leaky, steps=6),
         Core("lif", _lif, steps=8, apart=(Outlet, Gather)),
     )
