@@ -8,8 +8,9 @@ noise of the spikes keeps moving the decoders.
 Three things limit what is learned. A spike changes its decoder by the error that its own last
 spikes have left; right before a spike these have decayed most, so the error tells too little of it
 and decoders grow: with a synapse of 5 ms and an unfiltered error they diverge at a rate of 1e-3.
-One of 50 ms leaves a tenth of that. What is filtered is late, which forbids fast signals and rates
-above about 2e-3. And directions in which curves hardly differ are learned slowly, hence 200 s.
+One of 50 ms leaves a seventh of that, at 100 Hz. What is filtered is late, which forbids fast
+signals and rates above about 2e-3. And directions in which curves hardly differ are learned slowly,
+hence 300 s.
 """
 
 from dataclasses import dataclass
@@ -24,7 +25,7 @@ from spikewright.nef.decoders.curves import tuning_curves
 NEURONS, TAU, FILTER = 200, 0.05, 0.005
 """Synapses in s: of what is decoded, and of its error."""
 RATE = 2e-3
-STAGES = ((120.0, 1.0), (50.0, 0.3), (30.0, 0.1))
+STAGES = ((180.0, 1.0), (75.0, 0.3), (45.0, 0.1))
 """Seconds, and share of the rate."""
 FASTEST = 2.0
 """Of the signal that is learned from, in Hz."""

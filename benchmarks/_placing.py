@@ -19,6 +19,8 @@ from spikewright.boards.part import Part
 from spikewright.hw.cells.family import ICE40
 
 SPRAM_BITS = 1 << 18
+HIDDEN = ("fmax_seeds", "placed", "harness", "slowest", "timed", "gateware", "seconds")
+"""What only the file of figures holds."""
 _SOURCE = "bench.il"
 _PINS = {
     "gw1n-9": {"clk": 52, "rst": 25, "si": 26, "so": 27},
@@ -157,3 +159,18 @@ def measure(
     if found.get("fmax_seeds"):
         found["fmax_mhz"] = statistics.median(found["fmax_seeds"].values())
     return found
+
+
+def shown(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Cells of a printed row."""
+    cells = {key: _figure(value) for key, value in row.items() if key not in HIDDEN}
+    if "lut_ram" in row:
+        fmax = row.get("fmax_mhz")
+        text = "" if fmax is None else f"{fmax:.1f}"
+        cells["fmax_mhz"] = text if row["timed"] or not text else f"({text})"
+    return cells
+
+
+def _figure(value: Any) -> Any:
+    """Cycles with all their digits, where a table would round them."""
+    return f"{value:.1f}".removesuffix(".0") if isinstance(value, float) and value >= 100 else value

@@ -23,15 +23,13 @@ from typing import Any
 from _against import read_rows, worse
 from _cycles import tables
 from _placements import placements
-from _placing import measure
+from _placing import measure, shown
 from _timing import single_thread, table, write_json
 
 from spikewright.sim.errors import SpikewrightError
 
 Row = dict[str, Any]
 SEEDS = (1, 2, 3, 4, 5)
-HIDDEN = ("fmax_seeds", "placed", "harness", "slowest", "timed", "gateware", "seconds")
-"""What only the file of figures holds."""
 
 
 def arguments() -> argparse.Namespace:
@@ -79,7 +77,7 @@ def main() -> None:
             except SpikewrightError as error:
                 complaints.append(f"{name}: {error}")
             write_json(given.json, list(rows.values()))
-        found = [_shown(rows[name]) for name in chosen if name in rows]
+        found = [shown(rows[name]) for name in chosen if name in rows]
         if found:
             print(table(found), end="\n\n", flush=True)
     if not rows and not complaints:
@@ -100,21 +98,6 @@ def _measured(name: str, make: Callable[[], Row]) -> Row:
     print(f"{name} ...", file=sys.stderr, flush=True)
     row = {"name": name, **make()}
     return {**row, "seconds": round(time.monotonic() - started, 1)}
-
-
-def _shown(row: Row) -> Row:
-    """Cells of a printed row."""
-    shown = {key: _figure(value) for key, value in row.items() if key not in HIDDEN}
-    if "lut_ram" in row:
-        fmax = row.get("fmax_mhz")
-        text = "" if fmax is None else f"{fmax:.1f}"
-        shown["fmax_mhz"] = text if row["timed"] or not text else f"({text})"
-    return shown
-
-
-def _figure(value: Any) -> Any:
-    """Cycles with all their digits, where a table would round them."""
-    return f"{value:.1f}".removesuffix(".0") if isinstance(value, float) and value >= 100 else value
 
 
 if __name__ == "__main__":

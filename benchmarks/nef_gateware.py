@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from _placing import Placement, measure
+from _placing import Placement, measure, shown
 from _timing import seeds_of, single_thread, table, write_json
 
 from spikewright import nef
@@ -102,8 +102,9 @@ def main() -> None:
         print(f"{name} ...", file=sys.stderr, flush=True)
         rows += rows_of(name, given.lanes, tuple(given.seeds), given.reports)
         write_json(given.json, rows)
-    keys = list(dict.fromkeys(key for row in rows for key in row))
-    print(table([{key: row.get(key, "") for key in keys} for row in rows]))
+    cells = [shown(row) for row in rows]
+    keys = dict.fromkeys(key for row in cells for key in row)
+    print(table([{key: row.get(key, "") for key in keys} for row in cells]))
 
 
 if __name__ == "__main__":

@@ -1,17 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """Six networks of Nengo's documentation, run by Nengo and by spikewright.nef.Simulator.
 
-Sizes, radii, signals and synapses are those of the documentation's examples, but for a smaller kick
-of the oscillator, which leaves its ideal within the radius, and for a learned channel that begins
-at 0 and not at random. The same function describes a network to both simulators.
+Sizes, radii, signals and synapses are those of the documentation's examples, but for a weaker kick
+of the oscillator and pulse of the integrator, which leave their ideals within the radius, and for a
+learned channel that begins at 0 and not at random. The same function describes a network to both
+simulators.
 
 RMSE against the ideal: the same network computed without neurons, by Nengo's direct mode, so that
 the filters' lag counts for nobody; of the learned channel, one that need not learn. The probe's
 filter is the same for all three. Each ensemble draws the same neurons in both simulators.
 
 What differs: our neurons are integers of 16 to 18 bits, run in the emulator, bit for bit as on
-hardware, begin at rest, keep what a spike leaves over and fire at the ends of steps, of a third of
-Nengo's where rates reach 400 Hz; Nengo's begin at random voltages, return to 0 and fire between
+hardware, begin at rest, keep what a spike leaves over and fire at the ends of steps, of half
+Nengo's, for rates up to 400 Hz; Nengo's begin at random voltages, return to 0 and fire between
 steps. Our PES takes the spikes themselves, Nengo's filters them over 5 ms. Needs ``pip install
 nengo``.
 """
