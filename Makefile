@@ -10,7 +10,7 @@ PYTEST := bin/python -m pytest
 unexport MAKEFLAGS MFLAGS
 # Two installations at once would share build files.
 .NOTPARALLEL:
-.PHONY: help demo test test-pynq test-slow formal mutation lint bench bench-learning bench-gateware clean .data .venv .venv-dev .venv-test
+.PHONY: help demo test test-pynq test-slow formal mutation lint bench bench-learning bench-gateware bench-nef clean .data .venv .venv-dev .venv-test
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-15s %s\n", $$1, $$2 }' Makefile
@@ -49,6 +49,13 @@ bench-learning: .data .venv-test ## Train what docs/learning.md tells of, two ho
 
 bench-gateware: .venv-test ## Compare the gateware with its reference figures (hours; ARGS=--quick: minutes)
 	.venv-test/bin/python benchmarks/gateware.py --against benchmarks/reference/gateware.json $(ARGS)
+
+bench-nef: .venv-test ## Measure what docs/nef.md tells of, beside Nengo and Brian2 (hours with the placements of nef_gateware.py)
+	.venv-test/bin/python benchmarks/nef.py
+	.venv-test/bin/python benchmarks/nef_curves.py
+	.venv-test/bin/python benchmarks/nef_nengo.py
+	.venv-test/bin/python benchmarks/nef_speed.py
+	.venv-test/bin/python benchmarks/nef_gateware.py
 
 clean: ## Remove the environments, caches and the demo's output
 	rm -rf .venv .venv-test demo build dist *.egg-info

@@ -166,11 +166,15 @@ def computing(seeds: Sequence[int]) -> list[dict[str, Any]]:
     """Rows of what is represented and computed."""
     half = nef.LstsqL2(reg=0.05)
     rows = [
-        row(f"RMSE of {name}, 200 neurons", [represented(name, s, half) for s in seeds], f.bound)
+        row(
+            f"RMSE of {name}, 200 neurons, LstsqL2(reg=0.05)",
+            [represented(name, s, half) for s in seeds],
+            f.bound,
+        )
         for name, f in FUNCTIONS.items()
     ]
     rows += [
-        row(f"RMSE of {name}, default solver", [represented(name, s) for s in seeds])
+        row(f"RMSE of {name}, 200 neurons, default solver", [represented(name, s) for s in seeds])
         for name in FUNCTIONS
     ]
     turns = [mapped(ROTATION, s) for s in seeds]

@@ -59,6 +59,7 @@ from spikewright.verify import verify
 from spikewright.widths import narrowest
 
 if TYPE_CHECKING:
+    from spikewright import nef as nef
     from spikewright.estimators import SpikewrightClassifier as SpikewrightClassifier
     from spikewright.estimators import SpikewrightRegressor as SpikewrightRegressor
 
@@ -117,7 +118,9 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """Import the estimators when they are asked for: scikit-learn is an extra, and slow to load."""
+    """Import what is slow to load when it is asked for; estimators need scikit-learn besides."""
+    if name == "nef":
+        return importlib.import_module("spikewright.nef")
     if name not in _ESTIMATORS:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     try:

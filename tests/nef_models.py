@@ -4,6 +4,7 @@
 from typing import Any
 
 import numpy as np
+import pytest
 from numpy.typing import NDArray
 
 from spikewright import nef
@@ -45,3 +46,20 @@ def filtered(signal: Array, tau: float, dt: float = 1e-3, order: int = 1) -> Arr
         kernel = (1 - keep) * keep ** np.arange(len(signal))
         signal = np.array([np.convolve(column, kernel)[: len(signal)] for column in signal.T]).T
     return signal
+
+
+def recorded(sim: Any, monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """What the host gives the device from now on."""
+    given, run = [], sim.device.run_codes
+
+    def keep(inputs: Any) -> Any:
+        given.append(inputs)
+        return run(inputs)
+
+    monkeypatch.setattr(sim.device, "run_codes", keep)
+    return given
+
+
+def joined(given: list[Any]) -> dict[str, Any]:
+    """What was recorded, as one stream for each input."""
+    return {name: np.concatenate([g[name] for g in given], axis=1) for name in given[0]}

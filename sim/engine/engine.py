@@ -1,15 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """What every engine offers: a bus master, two streams and a clock around one design."""
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from spikewright.sim.closing import Closing
 from spikewright.sim.engine.checks import as_words
 from spikewright.sim.errors import DataError, DeviceError, FormatError
 
@@ -53,7 +52,7 @@ class Design:
             )
 
 
-class Engine(ABC):
+class Engine(Closing):
     """A design that is being simulated, clock by clock; nothing moves between calls.
 
     Inputs change right after rising edges. Use as a context manager, or call :meth:`close`.
@@ -68,17 +67,6 @@ class Engine(ABC):
 
     name: str
     answer_limit: int
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def read(self, address: int) -> int:
         """Read the register at a byte address; see :meth:`read_many`."""

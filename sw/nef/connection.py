@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from spikewright.learn.options import within
-from spikewright.nef.network import join
-from spikewright.nef.objects import Ensemble, Neurons, Node, View, vector
-from spikewright.nef.sampling import numbers
+from spikewright.nef.network import check_label, join
+from spikewright.nef.objects import Ensemble, Neurons, Node, View, check_takes, vector
+from spikewright.nef.sampling import numbers, points_of
 from spikewright.nef.synapses import Lowpass, synapse_of
 from spikewright.sim.errors import ProgramError
 
@@ -108,6 +108,7 @@ class Connection:
         label: str | None = None,
         eval_points: ArrayLike | None = None,
     ):
+        check_label("Connection", label)
         self.pre, self.pre_indices = _source(pre)
         self.post, self.post_indices = _sink(post)
         self.label = label
@@ -160,6 +161,7 @@ class Connection:
         at = np.zeros(len(self.pre_indices))
         if self.function is None:
             return at.size
+        check_takes(f"Function of {self}", self.function, at)
         with np.errstate(all="ignore"):
             found = vector(f"Function of {self}", self.function(at))
         if not found.size:
@@ -169,24 +171,23 @@ class Connection:
     def _check_kinds(self, function: Any, solver: Any, rule: Any) -> None:
         if function is not None and not callable(function):
             raise ProgramError(f"Function of {self} must be callable, not {function!r}")
-        if solver is not None and not callable(getattr(solver, "solve", None)):
+        solves = callable(getattr(solver, "solve", None)) and not isinstance(solver, type)
+        if solver is not None and not solves:
             raise ProgramError(
                 f"Solver of {self} must have solve(rates, targets), as LstsqL2() has, "
                 f"not be {solver!r}"
             )
+        if solver is not None and not isinstance(self.pre, Ensemble):
+            raise ProgramError(f"{self} must come from an ensemble to have a solver")
         if rule is not None and not isinstance(rule, PES):
             raise ProgramError(f"Learning rule of {self} must be a PES(), not {rule!r}")
 
     def _points(self, points: ArrayLike | None) -> Array | None:
         if points is None:
             return None
-        found, wanted = np.asarray(points, np.float64), self.pre.dimensions
-        if found.ndim != 2 or found.shape[1] != wanted or not np.isfinite(found).all():
-            raise ProgramError(
-                f"Evaluation points of {self} must be finite and have shape (points, {wanted}), "
-                f"not {found.shape}"
-            )
-        return found
+        if not isinstance(self.pre, Ensemble):
+            raise ProgramError(f"{self} must come from an ensemble to have evaluation points")
+        return points_of(f"Evaluation points of {self}", points, self.pre.dimensions)
 
     def _transform(self, transform: ArrayLike | None) -> Array:
         """The map as a matrix (size of the target, size of the function)."""
@@ -239,6 +240,7 @@ class Probe:
         sample_every: float | None = None,
         label: str | None = None,
     ):
+        check_label("Probe", label)
         default = "spikes" if isinstance(target, Neurons) else "decoded"
         self.attr = default if attr is None else attr
         allowed = PROBED[1:] if isinstance(target, Neurons) else PROBED[:1]
@@ -255,11 +257,15 @@ class Probe:
             raise ProgramError("Probe of voltages must have no synapse")
         join("probes", self)
 
+    def __str__(self) -> str:
+        return self.label or f"probe of {self.target}"
+
 
 def _described(thing: Any) -> str:
     if isinstance(thing, View):
         return f"dimensions of {thing.of}"
-    return str(thing) if isinstance(thing, Ensemble | Node | Neurons) else repr(thing)
+    known = isinstance(thing, Ensemble | Node | Neurons | Connection | LearningRule | Probe)
+    return str(thing) if known else repr(thing)
 
 
 def _source(pre: Any) -> tuple[Ensemble | Node, Sequence[int]]:

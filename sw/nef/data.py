@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a simulation leaves: values of probes, and what the network was built with."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -75,7 +75,7 @@ class Data(Mapping[Any, Any]):
                 )
         self._kept: dict[Probe, list[Array]] = {}
 
-    def clear(self, probes: list[Probe]) -> None:
+    def clear(self, probes: Iterable[Probe]) -> None:
         """Forget what probes have kept."""
         self._kept = {probe: [] for probe in probes}
 
@@ -84,8 +84,13 @@ class Data(Mapping[Any, Any]):
         self._kept[probe].append(values)
 
     def __getitem__(self, key: Any) -> Any:
-        if key not in self._kept:
+        if key in self._built:
             return self._built[key]
+        if key not in self._kept:
+            raise KeyError(
+                f"{key} is no probe, ensemble or connection from an ensemble that was in the "
+                "network as it was built"
+            )
         if len(self._kept[key]) > 1:
             self._kept[key] = [np.concatenate(self._kept[key])]
         return self._kept[key][0] if self._kept[key] else np.zeros((0, 0))

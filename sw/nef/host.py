@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the host computes in every step: nodes, and what they send to ensembles and each other."""
 
+import warnings
 from collections.abc import Iterable, Mapping
 
 import numpy as np
@@ -11,7 +12,8 @@ from spikewright.nef.lowering.sinks import Sink
 from spikewright.nef.network import Network
 from spikewright.nef.objects import Node
 from spikewright.nef.synapses import HostFilter
-from spikewright.sim.errors import ProgramError
+from spikewright.sim.errors import ProgramError, SpikewrightWarning
+from spikewright.sim.primitive import Codes
 
 Array = NDArray[np.float64]
 Outputs = dict[Node, Array]
@@ -162,3 +164,49 @@ class Host:
                 found.add(node)
                 reached += [n for n, to in self._to.items() if any(k.pre is node for k in to)]
         return found
+
+
+class Inlets:
+    """What the host gives hardware, as codes.
+
+    Parameters
+    ----------
+    sinks : mapping of str to Sink
+    dt : float
+        In s.
+    """
+
+    def __init__(self, sinks: Mapping[str, Sink], dt: float):
+        self._sinks, self._dt = sinks, dt
+        self._told: set[str] = set()
+
+    def codes(self, name: str, values: Array, first: int) -> Codes:
+        """Codes of the values (steps, size) of an inlet, after so many steps.
+
+        Raises
+        ------
+        ProgramError
+            If a value is not finite.
+
+        Warns
+        -----
+        SpikewrightWarning
+            Of the first that saturates.
+        """
+        fmt = self._sinks[name].format
+        if not np.isfinite(values).all():
+            raise ProgramError(f"Nodes that drive {name} must give finite numbers")
+        codes = np.floor(np.ldexp(values, fmt.frac) + 0.5)
+        kept = fmt.saturate(codes)
+        if name not in self._told and (kept != codes).any():
+            self._told.add(name)
+            step, _ = np.argwhere(kept != codes)[0]
+            worst = values[step][kept[step] != codes[step]][0]
+            warnings.warn(
+                f"Input {name} is {worst:.4g} at {(first + step + 1) * self._dt:.4g} s and "
+                f"saturates at {(fmt.lo if worst < 0 else fmt.hi) * fmt.lsb:.4g}: use a larger "
+                "radius or more headroom",
+                SpikewrightWarning,
+                stacklevel=6,
+            )
+        return kept.astype(np.int64)

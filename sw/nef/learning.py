@@ -3,8 +3,7 @@
 
 Decoders ``D`` (neurons, outputs) are in value per Hz, activities ``a`` in Hz. Hardware sums weights
 ``W`` (outputs, neurons), a column for every spike, whose sum a synapse then filters:
-``W = D^T lambda / dt``, where ``lambda = 1 - exp(-dt / tau)`` is the gain of the synapse for what
-arrives in one step, or 1 without a synapse.
+``W = D^T gain / dt``, where ``gain`` is that of the synapse for what arrives in one step.
 """
 
 import math
@@ -14,14 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spikewright.learn.options import check_count, within
-from spikewright.sim.errors import DataError, FormatError, ProgramError
-from spikewright.sim.fixed import QFormat, round_half_up
+from spikewright.sim.errors import DataError, ProgramError
+from spikewright.sim.fixed import QFormat
 
 Array = NDArray[np.float64]
 Codes = NDArray[np.int64]
-
-FACTOR_BITS = 15
-"""Bits of the factor's multiplier: its relative error is at most 2^-15."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,7 +32,7 @@ class Pes:
     cancels, and per spike of neuron ``j``::
 
         D[j]    += -κ / N · error
-        W[:, j] += -κ / N · (lambda / dt) · error
+        W[:, j] += -κ / N · (gain / dt) · error
 
     Parameters
     ----------
@@ -47,8 +43,9 @@ class Pes:
         N.
     dt : float
         Length of a step, in s.
-    tau : float, optional
-        Time constant of the first-order synapse behind the weights, in s; None is no synapse.
+    gain : float
+        Gain for what arrives in one step of the synapse behind the weights: λ for each of its
+        stages, 1 without a synapse.
 
     Raises
     ------
@@ -64,24 +61,21 @@ class Pes:
     learning_rate: float = 1e-4
     n_neurons: int
     dt: float = 1e-3
-    tau: float | None = None
+    gain: float = 1.0
 
     def __post_init__(self) -> None:
         check_count("Neurons that learn", self.n_neurons, 1)
         _check_positive("Learning rate", self.learning_rate)
         _check_positive("Step", self.dt)
-        if self.tau is not None:
-            _check_positive("Time constant of the synapse", self.tau)
-
-    @property
-    def synapse_gain(self) -> float:
-        """``lambda = 1 - exp(-dt / tau)``, 1 without a synapse."""
-        return 1.0 if self.tau is None else -math.expm1(-self.dt / self.tau)
+        if not within(self.gain, 0, 1, "(]"):
+            raise ProgramError(
+                f"Gain of the synapse must be above 0 and at most 1, not {self.gain!r}"
+            )
 
     @property
     def per_spike(self) -> float:
-        """Change of a weight for one spike and an error of 1: ``-κ / N · lambda / dt``."""
-        return -self.learning_rate / self.n_neurons * self.synapse_gain / self.dt
+        """Change of a weight for one spike and an error of 1: ``-κ / N · gain / dt``."""
+        return -self.learning_rate / self.n_neurons * self.gain / self.dt
 
     def change(self, activities: Array, error: Array) -> Array:
         """Change of the decoders in one step, ``-κ dt / N · a errorᵀ``.
@@ -107,70 +101,23 @@ class Pes:
         scale = -self.learning_rate * self.dt / self.n_neurons
         return scale * np.multiply.outer(activities, error)
 
-    def factor(self, *, error: QFormat, weight: QFormat) -> tuple[int, int]:
-        """What the error's code is multiplied with to be a weight's change: multiplier and shift.
+    def change_format(self, largest: float, weight: QFormat) -> QFormat:
+        """Format of a weight's change for one spike, which an error does not saturate.
 
-        ``multiplier · 2^-shift ≈ per_spike · 2^(weight.frac - error.frac)``, and the change of a
-        weight's code for one spike is ``round(multiplier · error · 2^-shift)``, rounded half up.
+        With the weights' fraction bits, 4 bits at least, and no wider than they are.
 
         Parameters
         ----------
-        error, weight : QFormat
-
-        Returns
-        -------
-        multiplier : int
-            Negative, of 16 bits.
-        shift : int
-
-        Raises
-        ------
-        FormatError
-            If even the largest error changes no weight.
+        largest : float
+            Magnitude of the error.
+        weight : QFormat
         """
-        exact = math.ldexp(self.per_spike, weight.frac - error.frac)
-        mantissa, exponent = math.frexp(exact)
-        multiplier, shift = round(math.ldexp(mantissa, FACTOR_BITS)), FACTOR_BITS - exponent
-        largest = max(-error.lo, error.hi) * abs(exact)
-        if largest < 0.5:
-            more = math.ceil(math.log2(0.5 / largest))
-            raise FormatError(
-                f"Weights of {weight} cannot learn: the largest error of {error} changes them by "
-                f"{largest:.2g} LSB for a spike; use {more} more fraction bits or a larger "
-                "learning rate"
-            )
-        return multiplier, shift
+        code = round(math.ldexp(largest * abs(self.per_spike), weight.frac))
+        return QFormat(width=min(max(code.bit_length() + 1, 4), weight.width), frac=weight.frac)
 
     def smallest_error(self, weight: QFormat) -> float:
         """Magnitude of the error, as a value, below which rounding leaves the weights alone."""
         return 0.5 * weight.lsb / abs(self.per_spike)
-
-
-def change_codes(error: Codes, multiplier: int, shift: int, change: QFormat) -> Codes:
-    """Change of the weights for each spike: the error scaled, rounded half up and saturated.
-
-    Parameters
-    ----------
-    error : (...) ndarray of int64
-    multiplier, shift : int
-        Of :meth:`Pes.factor`.
-    change : QFormat
-        Format of the change, with the weights' fraction bits.
-
-    Raises
-    ------
-    FormatError
-        If the shift is not between -63 and 63, or a product would need more than 64 bits.
-    """
-    if error.size and int(np.abs(error).max()) * abs(multiplier) >= 1 << 63:
-        raise FormatError(
-            f"Errors must be below {(1 << 63) // abs(multiplier)}, for products of 64 bits, "
-            f"not {int(np.abs(error).max())}"
-        )
-    if abs(shift) > 63:
-        raise FormatError(f"Shift of an error must be between -63 and 63 bits, not {shift}")
-    scaled: Codes = change.saturate(round_half_up(error * multiplier, shift))
-    return scaled
 
 
 def learn_codes(weights: Codes, spikes: Codes, change: Codes, fmt: QFormat) -> Codes:

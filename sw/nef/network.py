@@ -24,6 +24,11 @@ class Network:
         Of all that its objects draw.
     label : str, optional
 
+    Raises
+    ------
+    ProgramError
+        If the seed is no integer from 0, or the label no text.
+
     Attributes
     ----------
     ensembles, nodes, connections, probes : list
@@ -42,6 +47,7 @@ class Network:
 
     def __init__(self, *, seed: int = 0, label: str | None = None):
         check_count("Seed", seed, 0)
+        check_label("Network", label)
         self.seed, self.label = seed, label
         self.ensembles: list[Ensemble] = []
         self.nodes: list[Node] = []
@@ -59,6 +65,18 @@ class Network:
         traceback: TracebackType | None,
     ) -> None:
         _OPEN.set(_OPEN.get()[:-1])
+
+
+def check_label(what: str, label: Any) -> None:
+    """Refuse a label that is no text.
+
+    Raises
+    ------
+    ProgramError
+        With the label.
+    """
+    if not isinstance(label, str | None):
+        raise ProgramError(f"Label of {what} must be text or None, not {label!r}")
 
 
 def join(kind: str, thing: Any) -> None:

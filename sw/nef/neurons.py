@@ -8,9 +8,8 @@ from typing import ClassVar, Protocol
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from spikewright.learn.options import within
+from spikewright.learn.options import check_name, within
 from spikewright.sim.errors import ProgramError
-from spikewright.sim.primitive import check_choice
 
 Array = NDArray[np.float64]
 
@@ -86,7 +85,7 @@ class LIF:
             raise ProgramError(f"tau_rc must be positive and finite, not {self.tau_rc!r} s")
         if not within(self.tau_ref, 0, math.inf):
             raise ProgramError(f"tau_ref must be at least 0 and finite, not {self.tau_ref!r} s")
-        _check_reset(self.reset)
+        check_name("Reset", self.reset, RESETS)
 
     def rates(self, currents: ArrayLike) -> Array:
         """Rates in Hz at constant currents."""
@@ -135,7 +134,7 @@ class SpikingRectifiedLinear:
     onset: ClassVar[float] = 0.0
 
     def __post_init__(self) -> None:
-        _check_reset(self.reset)
+        check_name("Reset", self.reset, RESETS)
 
     def rates(self, currents: ArrayLike) -> Array:
         """Rates in Hz at constant currents."""
@@ -179,10 +178,3 @@ def gain_bias(neuron: NeuronType, max_rates: Array, intercepts: Array) -> tuple[
 def most_rate(neuron: NeuronType, dt: float) -> float:
     """Highest rate in Hz that whole steps allow: ``1 / (tau_ref + dt)``."""
     return 1 / (dt * (round(neuron.refractory(dt)) + 1))
-
-
-def _check_reset(reset: str) -> None:
-    try:
-        check_choice("Reset", reset, RESETS)
-    except ValueError as error:
-        raise ProgramError(str(error)) from None

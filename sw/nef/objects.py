@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a model is made of: ensembles and nodes."""
 
+import inspect
 import math
 from collections.abc import Callable
 from dataclasses import KW_ONLY, dataclass, field
@@ -10,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from spikewright.learn.options import check_count, within
-from spikewright.nef.network import join
+from spikewright.nef.network import check_label, join
 from spikewright.nef.neurons import LIF, NeuronType
 from spikewright.nef.sampling import Choice, Uniform, numbers
 from spikewright.sim.errors import ProgramError
@@ -68,6 +69,7 @@ class Ensemble:
     label: str | None = None
 
     def __post_init__(self) -> None:
+        check_label("Ensemble", self.label)
         check_count("Neurons of an ensemble", self.n_neurons, 1)
         check_count("Dimensions of an ensemble", self.dimensions, 1)
         if not within(self.radius, 0, math.inf, "()"):
@@ -76,7 +78,7 @@ class Ensemble:
             check_count("Seed of an ensemble", self.seed, 0)
         if self.n_eval_points is not None:
             check_count("Evaluation points of an ensemble", self.n_eval_points, 1)
-        if not hasattr(self.neuron_type, "refractory"):
+        if not hasattr(self.neuron_type, "refractory") or isinstance(self.neuron_type, type):
             raise ProgramError(
                 f"Neurons must be LIF() or SpikingRectifiedLinear(), not {self.neuron_type!r}"
             )
@@ -129,16 +131,21 @@ class Node:
     label: str | None = None
 
     def __post_init__(self) -> None:
+        check_label("Node", self.label)
         check_count("Size of a node's input", self.size_in, 0)
+        if self.size_out is not None:
+            check_count("Size of a node's output", self.size_out, 0)
         if self.output is None:
             self.size_out = self.size_in
         elif not callable(self.output):
             self.output = vector(f"Output of {self}", self.output)
             self._check_constant(self.output)
             self.size_out = self.output.size
-        elif self.size_out is None:
-            self.size_out = self._called(0.0, np.zeros(self.size_in)).size
-        check_count("Size of a node's output", int(self.size_out or 0), 0)
+        else:
+            given = (0.0, np.zeros(self.size_in)) if self.size_in else (0.0,)
+            check_takes(f"Output of {self}", self.output, *given)
+            if self.size_out is None:
+                self.size_out = self._called(0.0, np.zeros(self.size_in)).size
         join("nodes", self)
 
     def __str__(self) -> str:
@@ -207,6 +214,9 @@ class Neurons:
     def __str__(self) -> str:
         return f"neurons of {self.ensemble}"
 
+    def __getitem__(self, key: Any) -> None:
+        raise ProgramError(f"{self} must be connected whole: use a transform of zeros and ones")
+
 
 @dataclass(frozen=True, eq=False)
 class View:
@@ -214,6 +224,27 @@ class View:
 
     of: Ensemble | Node
     indices: tuple[int, ...]
+
+
+def check_takes(what: str, function: Callable[..., Any], *given: Any) -> None:
+    """Refuse a function that cannot be called with such arguments, where its signature is known.
+
+    Raises
+    ------
+    ProgramError
+        With what it must take.
+    """
+    try:
+        signature = inspect.signature(function)
+    except ValueError:
+        # Of NumPy's and other compiled ones.
+        return
+    try:
+        signature.bind(*given)
+    except TypeError as error:
+        raise ProgramError(
+            f"{what} must take {' and '.join(map(_kind, given))}, which {signature} does not"
+        ) from error
 
 
 def vector(what: str, value: Any) -> Array:
@@ -238,3 +269,7 @@ def _indices(key: Any, size: int) -> tuple[int, ...]:
     if found.ndim != 1 or not found.size:
         raise ProgramError(f"Dimensions must be among 0 to {size - 1}, not {key!r}")
     return tuple(int(k) for k in found)
+
+
+def _kind(value: Any) -> str:
+    return "the time" if isinstance(value, float) else "a vector"

@@ -72,10 +72,10 @@ def tuning_curves(sim: Simulator, ensemble: Ensemble, *, neurons: int = 10) -> "
             above.plot(place, rates, color=BLUE, label="integer neurons" if first else None)
             (line,) = above.plot(place, ideal, "--", color=ORANGE, linewidth=1)
             line.set_label("G(J), continuous time" if first else None)
-            below.plot(place, rates - ideal, color=BLUE, linewidth=1)
+            below.plot(place, rates - ideal, color=BLUE, linewidth=0.7)
         above.set(title=f"{len(chosen)} of {ensemble.n_neurons} neurons", ylabel="rate (Hz)")
         above.set_ylim(bottom=0)
-        _legend(above)
+        _legend(figure)
         below.set(ylabel="difference (Hz)", xlim=(-ensemble.radius, ensemble.radius))
         one = ensemble.dimensions == 1
         below.set_xlabel("represented value x" if one else "x along the encoder")
@@ -117,15 +117,16 @@ def decoded(
         figure, (above, below) = _figure(4.4, rows=2, heights=(2, 1))
         colours = list(itertools.islice(itertools.cycle(LINES), values.shape[1]))
         for k, colour in enumerate(colours):
-            name = "decoded" if len(colours) == 1 else f"decoded, dimension {k + 1}"
+            name = "decoded" if len(colours) == 1 else f"dimension {k + 1}"
             above.plot(times, values[:, k], color=colour, linewidth=1.4, label=name)
             (line,) = above.plot(times, wanted[:, k], "--", color=INK, linewidth=1)
             line.set_label("ideal" if k == len(colours) - 1 else None)
             below.plot(times, error[:, k], color=colour, linewidth=1)
         rmse = float(np.sqrt((error * error).mean()))
-        above.set(title=f"Decoded, with a root mean square error of {rmse:.3g}", ylabel="value")
-        _legend(above)
-        below.set(xlabel="time (s)", ylabel="error", xlim=(times[0], times[-1]))
+        above.set(title="Decoded", ylabel="value")
+        below.set(title=f"Error, {rmse:.3g} in the root mean square", ylabel="error")
+        below.set(xlabel="time (s)", xlim=(0, times[-1]))
+        _legend(figure)
         return figure
 
 
@@ -143,7 +144,7 @@ def raster(sim: Simulator, probe: Probe, *, neurons: int = 50) -> "Figure":
     Raises
     ------
     ProgramError
-        If the probe is not of spikes.
+        If the probe is not of spikes, or not of each.
     DataError
         If it has kept nothing.
     ToolError
@@ -154,6 +155,8 @@ def raster(sim: Simulator, probe: Probe, *, neurons: int = 50) -> "Figure":
         raise ProgramError(
             f"Raster needs a probe of spikes, as Probe(ensemble.neurons) is, not of {probe.attr}"
         )
+    if probe.synapse is not None or probe.sample_every is not None:
+        raise ProgramError("Raster needs a probe of all spikes, without synapse and sample_every")
     times, heights = _kept(sim, probe)
     count = heights.shape[1]
     chosen = np.unique(np.linspace(0, count - 1, neurons).round().astype(np.int64))
@@ -178,8 +181,8 @@ def drift(sim: Simulator, connection: Connection) -> "Figure":
     """How fast an integrator drifts without input, and where it stays.
 
     ``dx/dt = (f(x) - x) / tau`` of the feedback's decoded tuning curves ``f``. Where the curve
-    falls through zero is an attractor, where it rises the border between two. Learned decoders are
-    shown as they are now.
+    falls through zero it attracts, where it rises it repels. Learned decoders are shown as they are
+    now.
 
     Parameters
     ----------
@@ -203,13 +206,13 @@ def drift(sim: Simulator, connection: Connection) -> "Figure":
         figure, (axes,) = _figure(3.4, rows=1, heights=(1,))
         axes.axhline(0, color=MUTED, linewidth=1)
         axes.plot(x, speed, color=BLUE, linewidth=1.4)
-        for rows, face, name in ((stable, ORANGE, "attractor"), (~stable, "white", "border")):
-            told = f"{name}, {int(rows.sum())} of them"
-            (dots,) = axes.plot(where[rows], np.zeros(int(rows.sum())), "o", label=told)
+        for rows, face, name in ((stable, ORANGE, "attracting"), (~stable, "white", "repelling")):
+            count = int(rows.sum())
+            (dots,) = axes.plot(where[rows], np.zeros(count), "o", label=f"{count} {name}")
             dots.set(color=ORANGE, markerfacecolor=face, markersize=5)
         axes.set(title="Drift without input", xlim=(x[0], x[-1]))
         axes.set(xlabel="represented value x", ylabel="drift (1/s)")
-        _legend(axes)
+        _legend(figure)
         return figure
 
 
@@ -219,7 +222,8 @@ def drift_of(sim: Simulator, connection: Connection) -> tuple[Array, Array]:
     Raises
     ------
     ProgramError
-        If the connection is not from an ensemble of one dimension to itself, with a synapse.
+        If the connection is not from an ensemble of one dimension to itself, with a synapse, or
+        not the simulator's.
     """
     pre = connection.pre
     if (
@@ -232,6 +236,8 @@ def drift_of(sim: Simulator, connection: Connection) -> tuple[Array, Array]:
             "Drift needs a connection with a synapse from an ensemble of one dimension to itself, "
             f"not {connection}"
         )
+    if connection not in sim.network.connections:
+        raise ProgramError(f"{connection} is not in the network of this simulator")
     x = np.linspace(-pre.radius, pre.radius, POINTS)
     rates = measured_curves(sim.compiled.populations[pre], x[:, None])
     brought = rates @ sim.decoders(connection).T @ connection.transform.T
@@ -240,6 +246,8 @@ def drift_of(sim: Simulator, connection: Connection) -> tuple[Array, Array]:
 
 
 def _kept(sim: Simulator, probe: Probe) -> tuple[Array, Array]:
+    if probe not in sim.network.probes:
+        raise ProgramError("Probe is not in the network of this simulator")
     values = sim.data[probe]
     if not len(values):
         raise DataError("Probe has kept nothing yet: run the simulator first")
@@ -269,6 +277,6 @@ def _figure(height: float, *, rows: int, heights: tuple[float, ...]) -> tuple["F
     return figure, panels
 
 
-def _legend(axes: Any) -> None:
-    """A legend above the panel, where it hides no curve."""
-    axes.legend(loc="lower right", bbox_to_anchor=(1.0, 0.99), ncols=3, borderaxespad=0)
+def _legend(figure: "Figure") -> None:
+    """A legend above the panels, which make room for it."""
+    figure.legend(loc="outside upper right", ncols=4)

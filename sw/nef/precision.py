@@ -138,16 +138,27 @@ class LeakCode:
         near = (c for c in found if abs(c.value - leak) <= LEAK_ERROR * leak)
         return next(near, found[-1])
 
-    def guard(self, order: int) -> int:
-        """Bits below a value's last that a filter of this leak needs for each of its stages."""
-        return order * (math.ceil(math.log2(1 / self.value)) + 2)
+    @property
+    def bits(self) -> float:
+        """By how many bits a filter's input is smaller than what the filter holds."""
+        return math.log2(1 / self.value)
 
 
-def state_of(value: QFormat, leak: LeakCode, order: int) -> QFormat:
-    """Format of a filter's state: a value's, with guard bits where 32 bits leave room.
+def states_of(value: QFormat, leak: LeakCode, order: int) -> tuple[QFormat, ...]:
+    """Formats of a filter's states: a value's, with guard bits where 32 bits leave room.
 
     The voltage a leak forgets is rounded, which without guard bits would let small values stand
-    still.
+    still. The first of two stages holds λ times what the second does, and has as many more
+    fraction bits but one, which leaves it twice the range. A constant settles within an LSB of the
+    value where its width and the guard bits, ``log2(1/λ)`` and 2 (4 of two stages), are at most 32
+    together.
+
+    >>> [str(f) for f in states_of(QFormat(width=16, frac=14), LeakCode.of(0.02), 2)]
+    ['s32.28', 's26.24']
     """
-    guard = min(leak.guard(order), MAX_MEMBRANE - value.width)
-    return QFormat(width=value.width + guard, frac=value.frac + guard)
+    guard = min(math.ceil(leak.bits) + 2 * order, MAX_MEMBRANE - value.width)
+    last = QFormat(width=value.width + guard, frac=value.frac + guard)
+    if order == 1:
+        return (last,)
+    finer = max(math.floor(leak.bits) - 1, 0)
+    return QFormat(width=MAX_MEMBRANE, frac=last.frac + finer), last

@@ -79,6 +79,25 @@ def numbers(what: str, value: Any) -> Array:
     return np.asarray(found, np.float64)
 
 
+def points_of(what: str, value: Any, dimensions: int) -> Array:
+    """Vectors (points, dimensions), at least one; of one dimension also as a list of numbers.
+
+    Raises
+    ------
+    ProgramError
+        If they are none.
+    """
+    found = numbers(what, value)
+    found = found[:, None] if found.ndim == 1 and dimensions == 1 else found
+    if found.ndim != 2 or not found.size or found.shape[1] != dimensions:
+        raise ProgramError(
+            f"{what} must have shape (points, {dimensions}), one point at least, not {found.shape}"
+        )
+    if not np.isfinite(found).all():
+        raise ProgramError(f"{what} must be finite")
+    return found
+
+
 def on_sphere(n: int, dimensions: int, rng: np.random.Generator) -> Array:
     """Directions of length 1, each as likely: (n, dimensions)."""
     vectors = rng.normal(size=(n, dimensions))

@@ -11,19 +11,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spikewright.learn.options import check_count, within
-from spikewright.nef.connection import Probe
+from spikewright.nef.connection import Connection, Probe
 from spikewright.nef.data import Data
-from spikewright.nef.host import Host, Outputs
+from spikewright.nef.host import Host, Inlets, Outputs
+from spikewright.nef.keeping import Keeper, sampled, steps_between
 from spikewright.nef.lowering.compiler import compile_network
 from spikewright.nef.nengo.data import data_of
 from spikewright.nef.nengo.translate import ours
 from spikewright.nef.objects import Node
 from spikewright.nef.placement import Placement, lockstep, placements_of, table
 from spikewright.nef.precision import Precision
-from spikewright.nef.synapses import HostFilter
 from spikewright.runtime.opening import open_device
 from spikewright.sim.errors import ProgramError, SpikewrightWarning
-from spikewright.sim.primitive import Codes
 from spikewright.terminal import note
 
 Array = NDArray[np.float64]
@@ -124,17 +123,27 @@ class Simulator:
         self.network, self.substeps, self.translation = ours(
             network, dt=dt, seed=seed, substeps=substeps, reset=neuron_reset
         )
-        self.dt, precision = float(dt), precision or Precision()
+        if self.translation is None and neuron_reset != "subtract":
+            raise ProgramError(f"Reset belongs to the neurons: nef.LIF(reset={neuron_reset!r})")
+        self.dt, precision = float(dt), Precision() if precision is None else precision
+        if not isinstance(precision, Precision):
+            raise ProgramError(f"Precision must be a nef.Precision(), not {precision!r}")
         self.compiled = compile_network(
-            self.network, dt=dt / self.substeps, precision=precision, curves=curves
+            self.network,
+            dt=dt / self.substeps,
+            precision=precision,
+            curves=curves,
+            substeps=self.substeps,
         )
         self.program = self.compiled.program
         self.device = None
         if self.program is not None:
             self.device = open_device(self.program, on=on, lanes=lanes)
         self._kept = Data(self.compiled)
+        self._keeper = Keeper(self.network, self._kept, self.dt)
         self.data = data_of(self._kept, self.translation)
-        self._saturated: set[str] = set()
+        self._inlets = Inlets(self.compiled.inlets, self.dt)
+        self._halted = False
         self._restart()
         if self.translation is not None and progress_bar and not quiet:
             note(self.where())
@@ -187,7 +196,7 @@ class Simulator:
 
     def clear_probes(self) -> None:
         """Forget what probes have kept."""
-        self._kept.clear(self.network.probes)
+        self._keeper.clear()
 
     def run(self, time_in_seconds: float, progress_bar: Any = None) -> None:
         """Run for so many seconds of model time; ``progress_bar`` is without effect.
@@ -196,10 +205,23 @@ class Simulator:
         ------
         ProgramError
             If the time is negative or not finite.
+
+        Warns
+        -----
+        SpikewrightWarning
+            If it is no whole number of steps.
         """
         if not within(time_in_seconds, 0, math.inf):
             raise ProgramError(f"Time must be at least 0 s and finite, not {time_in_seconds!r}")
-        self.run_steps(round(time_in_seconds / self.dt))
+        steps = round(time_in_seconds / self.dt)
+        if not math.isclose(steps * self.dt, time_in_seconds, rel_tol=1e-6):
+            warnings.warn(
+                f"Runs for {steps * self.dt:g} s, {steps} steps of {self.dt:g} s, "
+                f"not {time_in_seconds:g} s",
+                SpikewrightWarning,
+                stacklevel=2,
+            )
+        self.run_steps(steps)
 
     def run_steps(self, steps: int, progress_bar: Any = None) -> None:
         """Run so many steps; ``progress_bar`` is without effect.
@@ -207,24 +229,35 @@ class Simulator:
         Raises
         ------
         ProgramError
-            If the simulator is closed, or a node's function returns what it cannot.
+            If the simulator is closed or has stopped, or a node's function returns what it cannot.
         """
         check_count("Steps", steps, 0)
         if self.program is not None and self.device is None:
             raise ProgramError("Simulator is closed: make another one to go on")
+        if self._halted:
+            raise ProgramError("Simulator stopped within a step: reset it to go on")
         at_once = 1 if self._host.lockstep else AT_ONCE
+        # Stays true if a node's function raises, or the user interrupts it.
+        self._halted = True
         for start in range(0, steps, at_once):
             self._run(min(at_once, steps - start))
+        self._halted = False
 
     def step(self) -> None:
         """Run one step."""
         self.run_steps(1)
 
     def trange(self, sample_every: float | None = None) -> Array:
-        """Times in s of the values kept by a probe."""
+        """Times in s of the values kept by a probe.
+
+        Raises
+        ------
+        ProgramError
+            If it is no period.
+        """
         every = self.dt if sample_every is None else sample_every
-        steps = 1.0 + _kept(np.arange(self.n_steps), every / self.dt)
-        return np.asarray(self.dt * steps, np.float64)
+        kept = sampled(np.arange(self.n_steps), steps_between(every, self.dt))
+        return np.asarray(self.dt * (1.0 + kept), np.float64)
 
     def decoders(self, connection: Any) -> Array:
         """Decoders (size, n_neurons) of a connection, with what it has learned by now.
@@ -232,7 +265,7 @@ class Simulator:
         Raises
         ------
         ProgramError
-            If the simulator is closed.
+            If it is no connection from an ensemble, or the simulator is closed.
         """
         if self.translation is not None:
             if (on_host := self.translation.decoders_of(connection)) is not None:
@@ -240,6 +273,10 @@ class Simulator:
             connection = self.translation.connections.get(connection, connection)
         learned = self.compiled.learned.get(connection)
         if learned is None:
+            if connection not in self.compiled.decoded or not isinstance(connection, Connection):
+                raise ProgramError(
+                    f"Decoders must be those of a connection from an ensemble, not of {connection}"
+                )
             built: Array = self._kept[connection].decoders
             return built
         if self.device is None:
@@ -250,10 +287,10 @@ class Simulator:
 
     def _restart(self) -> None:
         self.n_steps = 0
+        self._halted = False
         self._host = Host(self.network, self.compiled.inlets, self.compiled.outlets, self.dt)
         self._heard: Outputs = {}
-        self._filters: dict[Probe, HostFilter] = {}
-        self.clear_probes()
+        self._keeper.restart()
         if self.translation is not None:
             self.translation.restart()
 
@@ -273,13 +310,13 @@ class Simulator:
             if not host.lockstep:
                 host.step(time, self._heard, now, late=True)
             self._heard = {of: values[k] for of, values in results.items() if isinstance(of, Node)}
-        self._keep(outputs, results, steps)
+        self._keeper.keep(self.n_steps, outputs, results)
         self.n_steps += steps
 
     def _on_device(self, inputs: dict[str, Array], steps: int) -> dict[Node | Probe, Array]:
         if self.device is None or self.program is None:
             return {}
-        codes = {name: self._codes(name, values) for name, values in inputs.items()}
+        codes = {n: self._inlets.codes(n, v, self.n_steps) for n, v in inputs.items()}
         many = {name: np.repeat(c, self.substeps, axis=0)[None] for name, c in codes.items()}
         run = self.device.run_codes(many)
         found: dict[Node | Probe, Array] = {}
@@ -292,56 +329,3 @@ class Simulator:
                 port = self.program.port(self.program.outputs[name])
                 found[of] = port.format.decode(kept)
         return found
-
-    def _codes(self, name: str, values: Array) -> Codes:
-        """Codes of what the host gives an inlet; the first that saturates is told."""
-        fmt = self.compiled.inlets[name].format
-        if not np.isfinite(values).all():
-            raise ProgramError(f"Nodes that drive {name} must give finite numbers")
-        codes = np.floor(np.ldexp(values, fmt.frac) + 0.5)
-        kept = fmt.saturate(codes)
-        if name not in self._saturated and (kept != codes).any():
-            self._saturated.add(name)
-            step, _ = np.argwhere(kept != codes)[0]
-            worst = values[step][kept[step] != codes[step]][0]
-            warnings.warn(
-                f"Input {name} is {worst:.4g} at {(self.n_steps + step + 1) * self.dt:.4g} s and "
-                f"saturates at {(fmt.lo if worst < 0 else fmt.hi) * fmt.lsb:.4g}: use a larger "
-                "radius or more headroom",
-                SpikewrightWarning,
-                stacklevel=5,
-            )
-        return kept.astype(np.int64)
-
-    def _keep(
-        self, outputs: list[Outputs], results: Mapping[Node | Probe, Array], steps: int
-    ) -> None:
-        for probe in self.network.probes:
-            if isinstance(probe.target, Node):
-                values = np.array([now[probe.target] for now in outputs])
-            else:
-                values = results[probe]
-            if probe.synapse is not None and (
-                isinstance(probe.target, Node) or probe.attr == "spikes"
-            ):
-                values = self._filtered(probe, values)
-            every = 1.0 if probe.sample_every is None else probe.sample_every / self.dt
-            kept = _kept(self.n_steps + np.arange(steps), every) - self.n_steps
-            self._kept.add(probe, values[kept])
-
-    def _filtered(self, probe: Probe, values: Array) -> Array:
-        if probe.synapse is None:
-            return values
-        kept = self._filters.setdefault(probe, HostFilter(probe.synapse, values.shape[1], self.dt))
-        found = np.empty_like(values)
-        for k, value in enumerate(values):
-            kept.update(value)
-            found[k] = kept.held
-        return found
-
-
-def _kept(steps: NDArray[np.int64], every: float) -> NDArray[np.int64]:
-    """Steps, counted from 0, whose values a probe keeps that samples so many apart."""
-    if math.isclose(every, round(every), rel_tol=1e-9):
-        every = round(every)
-    return steps[(steps + 1) % every < 1]

@@ -1,16 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """The one way to run a program, whatever it runs on."""
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from spikewright.encoding import INPUT, decide, input_codes, output_values
+from spikewright.sim.closing import Closing
 from spikewright.sim.errors import DataError
 from spikewright.sim.primitive import Codes, TensorSpec
 from spikewright.sim.program import Program
@@ -78,7 +78,7 @@ class Run:
         return float(np.mean(self.classes == np.asarray(y)))
 
 
-class Device(ABC):
+class Device(Closing):
     """Something that runs a program. Use as a context manager, or call :meth:`close`.
 
     A stream program starts anew when the device is opened and at :meth:`reset`; each run goes on
@@ -93,17 +93,6 @@ class Device(ABC):
 
     name: str
     program: Program
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def run(self, x: Any) -> Run:
         """Run samples, encoded as the program says.

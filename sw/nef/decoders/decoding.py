@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from spikewright.learn.options import check_name
 from spikewright.nef.connection import Connection
 from spikewright.nef.decoders.curves import tuning_curves
 from spikewright.nef.decoders.solvers import LstsqL2, rmse
 from spikewright.nef.lowering.population import Population
 from spikewright.nef.network import Network
 from spikewright.nef.objects import Ensemble
-from spikewright.sim.errors import DataError, ProgramError
-from spikewright.sim.primitive import check_choice
+from spikewright.sim.errors import DataError
 
 Array = NDArray[np.float64]
 
@@ -61,10 +61,7 @@ class Decoding:
     """
 
     def __init__(self, populations: dict[Ensemble, Population], *, curves: str = "measured"):
-        try:
-            check_choice("Curves", curves, CURVES)
-        except ValueError as error:
-            raise ProgramError(str(error)) from None
+        check_name("Curves", curves, CURVES)
         self._populations, self._curves = populations, curves
         self._rates: dict[Ensemble, Array] = {}
 

@@ -2,16 +2,13 @@
 """Differential equations as recurrent ensembles: integrators, oscillators, filters."""
 
 from spikewright.nef.dynamics.feedback import feedback
-from spikewright.nef.dynamics.oculomotor import Oculomotor, oculomotor
-from spikewright.nef.dynamics.systems import (
+from spikewright.nef.dynamics.nonlinear import (
     ControlledIntegrator,
-    System,
     controlled_integrator,
-    integrator,
-    linear_system,
-    low_pass,
     oscillator,
 )
+from spikewright.nef.dynamics.oculomotor import Oculomotor, oculomotor
+from spikewright.nef.dynamics.systems import System, integrator, linear_system, low_pass
 
 __all__ = [
     "ControlledIntegrator",

@@ -75,7 +75,7 @@ def feedback(
     Raises
     ------
     ProgramError
-        If shapes do not fit, a number is not finite, or there is no synapse.
+        If shapes do not fit, a number or a transform is not finite, or there is no synapse.
 
     Examples
     --------
@@ -119,15 +119,38 @@ def transforms(
     Raises
     ------
     ProgramError
-        If the lead is not below the time constant.
+        If the lead is not below the time constant, or a transform is not finite.
+    """
+    check_lead(lead, synapse)
+    try:
+        with np.errstate(all="ignore"):
+            recurrent, (main, *others) = _ideal(a, b, synapse, dt)
+            recurrent = recurrent @ np.linalg.inv(np.eye(len(a)) + lead * a)
+            inputs = ((main[0], main[1] - lead * recurrent @ b), *others)
+    except (np.linalg.LinAlgError, OverflowError):
+        finite = False
+    else:
+        finite = all(np.isfinite(m).all() for m in (recurrent, *(m for _, m in inputs)))
+    if not finite:
+        raise ProgramError(
+            f"A system with rates up to {np.abs(a).max():g} 1/s has no transforms with a lead of "
+            f"{lead:g} s: use a slower one, or another lead"
+        )
+    return recurrent, inputs
+
+
+def check_lead(lead: float, synapse: Synapse) -> None:
+    """Refuse a lead that is not below the time constant.
+
+    Raises
+    ------
+    ProgramError
+        If it is not, or not finite.
     """
     if not within(lead, -math.inf, synapse.tau, "()"):
         raise ProgramError(
             f"Lead must be below the synapse's {synapse.tau:g} s and finite, not {lead!r} s"
         )
-    recurrent, (main, *others) = _ideal(a, b, synapse, dt)
-    recurrent = recurrent @ np.linalg.inv(np.eye(len(a)) + lead * a)
-    return recurrent, ((main[0], main[1] - lead * recurrent @ b), *others)
 
 
 def _ideal(a: Array, b: Array, synapse: Synapse, dt: float | None) -> tuple[Array, Inputs]:

@@ -9,6 +9,7 @@ import numpy as np
 
 from spikewright.learn.options import within
 from spikewright.nef.connection import PES, Connection
+from spikewright.nef.dynamics.feedback import check_lead
 from spikewright.nef.dynamics.systems import LEAD, System, driven
 from spikewright.nef.objects import Ensemble, Node
 from spikewright.nef.synapses import Lowpass
@@ -44,7 +45,7 @@ def oculomotor(
     *,
     tau: float = 0.1,
     correction: float = 5.0,
-    learning_rate: float | None = 1e-5,
+    learning_rate: float | None = 3e-5,
     n_error: int = 100,
     u: Any = None,
     lead: float = LEAD,
@@ -58,6 +59,9 @@ def oculomotor(
     moves the decoders of the feedback, so that later, in the dark, there is less to correct.
     Without ``k`` learning would oscillate: the feedback integrates the decoders, and the decoders
     the error (Eliasmith and Anderson, 2003, 5.3; MacNeil and Eliasmith, PLoS ONE 6(9), 2011).
+
+    It mends decoders that are off. Well solved ones it does not better: it cannot see less than
+    the error ensemble's own error, 0.005 or so.
 
     Parameters
     ----------
@@ -81,16 +85,18 @@ def oculomotor(
     """
     if not within(correction, 0, math.inf):
         raise ProgramError(f"Correction must be at least 0 and finite, not {correction!r} 1/s")
+    synapse = Lowpass(tau)
+    check_lead(lead, synapse)
     state = Ensemble(n_neurons, 1, **ensemble)
     error = Ensemble(n_error, 1, radius=SEEN * state.radius)
     rule = None if learning_rate is None else PES(learning_rate=learning_rate)
-    recurrent = Connection(state, state, synapse=Lowpass(tau), solver=solver, learning_rule=rule)
+    recurrent = Connection(state, state, synapse=synapse, solver=solver, learning_rule=rule)
     system = driven(state, recurrent, u, tau - lead)
     target, dark = Node(size_in=1, label="target"), Node(size_in=1, label="dark")
     Connection(state, error)
     Connection(target, error, transform=-1)
     Connection(dark, error.neurons, transform=np.full((n_error, 1), INHIBITION), synapse=None)
-    Connection(error, state, transform=-tau * correction, synapse=Lowpass(tau))
+    Connection(error, state, transform=-tau * correction, synapse=synapse)
     if rule is not None:
         Connection(error, recurrent.learning_rule)
     return Oculomotor(**vars(system), target=target, dark=dark, error=error)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Differential equations as recurrent ensembles: integrators, oscillators, filters."""
+"""Linear differential equations as recurrent ensembles: integrators and filters."""
 
 import math
 from dataclasses import dataclass
@@ -10,31 +10,16 @@ from numpy.typing import ArrayLike, NDArray
 
 from spikewright.learn.options import within
 from spikewright.nef.connection import Connection
-from spikewright.nef.dynamics.feedback import feedback, system_of, transforms
+from spikewright.nef.dynamics.feedback import system_of, transforms
 from spikewright.nef.objects import Ensemble, Node, View
 from spikewright.nef.synapses import Lowpass
 from spikewright.sim.errors import ProgramError
-
-__all__ = [
-    "ControlledIntegrator",
-    "System",
-    "controlled_integrator",
-    "feedback",
-    "integrator",
-    "linear_system",
-    "low_pass",
-    "oscillator",
-]
 
 Array = NDArray[np.float64]
 
 LEAD = 0.0034
 """Time in s by which LIF neurons of 100 to 200 Hz, those of an ensemble whose options say nothing
 else, decode ahead of a vector that changes: measured, with ramps of 1 a second."""
-FAST_LEAD = 0.0015
-"""The same where a vector turns: measured, 2.3 ms at 0.5 Hz, 1.7 at 1, 1.1 at 2 and 0.6 at 4."""
-ROOM = 1.25
-"""Radius of an oscillator's ensemble, in amplitudes."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -57,19 +42,6 @@ class System:
     recurrent: Connection
     input: Node | Ensemble | View
     inputs: tuple[Connection, ...]
-
-
-@dataclass(frozen=True, eq=False, kw_only=True)
-class ControlledIntegrator(System):
-    """An integrator with a second input.
-
-    Attributes
-    ----------
-    control : Node
-        Hands on ``c``, in 1/s.
-    """
-
-    control: Node
 
 
 def linear_system(
@@ -198,110 +170,12 @@ def low_pass(
     ProgramError
         If an option is out of range.
     """
-    _check_positive("Time constant of a low-pass", time_constant, " s")
+    check_positive("Time constant of a low-pass", time_constant, " s")
     state = Ensemble(n_neurons, dimensions, **ensemble)
     rate = np.eye(dimensions) / time_constant
     return linear_system(
         state, -rate, rate, synapse=Lowpass(tau), u=u, dt=dt, lead=lead, solver=solver
     )
-
-
-def oscillator(
-    n_neurons: int,
-    frequency: float,
-    *,
-    tau: float = 0.1,
-    radius: float = 1.0,
-    pull: float = 5.0,
-    u: Any = None,
-    lead: float = FAST_LEAD,
-    solver: Any = None,
-    **ensemble: Any,
-) -> System:
-    """A circle of a radius ``r``: ``dx/dt = 2π f [[0, -1], [1, 0]] x + μ (1 - |x|²/r²) x + u``.
-
-    The second term, the normal form of a Hopf bifurcation, keeps the amplitude, which without it
-    settles where the neurons' errors cancel. It also starts the oscillator, from the errors at 0.
-
-    Parameters
-    ----------
-    n_neurons : int
-    frequency : float
-        ``f``, in Hz; below 0 the other way round.
-    tau : float
-        Time constant of the synapses, in s.
-    radius : float
-        ``r``; that of the ensemble is 1.25 times as large.
-    pull : float
-        ``μ``, in 1/s; 0 for the linear oscillator, which needs an input to start.
-    u, lead, solver, **ensemble
-        See :func:`integrator`.
-
-    Raises
-    ------
-    ProgramError
-        If an option is out of range.
-    """
-    if not within(frequency, -math.inf, math.inf, "()"):
-        raise ProgramError(f"Frequency must be a finite number, not {frequency!r} Hz")
-    if not within(pull, 0, math.inf):
-        raise ProgramError(f"Pull must be at least 0 and finite, not {pull!r} 1/s")
-    _check_positive("Radius", radius)
-    turning = 2 * math.pi * frequency * np.array([[0.0, -1.0], [1.0, 0.0]])
-    turn, _ = feedback(turning, np.zeros((2, 0)), Lowpass(tau), lead=lead)
-
-    def circle(x: Array) -> Array:
-        back = pull * (1 - float(x @ x) / radius**2)
-        found: Array = turn @ x + (tau - lead) * back * x
-        return found
-
-    state = Ensemble(n_neurons, 2, radius=ROOM * radius, **ensemble)
-    recurrent = Connection(state, state, function=circle, synapse=Lowpass(tau), solver=solver)
-    return driven(state, recurrent, u, tau - lead)
-
-
-def controlled_integrator(
-    n_neurons: int,
-    *,
-    tau: float = 0.1,
-    largest: float = 2.0,
-    u: Any = None,
-    lead: float = FAST_LEAD,
-    solver: Any = None,
-    **ensemble: Any,
-) -> ControlledIntegrator:
-    """``dx/dt = c x + u``: a control of 0 holds, one below 0 lets decay.
-
-    One ensemble represents ``(x, c / largest)``, and its feedback ``x (1 + tau c)``, with the time
-    constant less the lead, is decoded from both.
-
-    Parameters
-    ----------
-    n_neurons : int
-    tau : float
-        Time constant of the synapses, in s.
-    largest : float
-        Largest magnitude of the control, in 1/s. Smaller = more exact.
-    u, lead, solver, **ensemble
-        See :func:`integrator`; the radius is √2 if not given, for ``x`` and ``c / largest`` from -1
-        to 1.
-
-    Raises
-    ------
-    ProgramError
-        If an option is out of range.
-    """
-    _check_positive("Largest control", largest, " 1/s")
-
-    def product(x: Array) -> float:
-        return float(x[0] * (1 + (tau - lead) * largest * x[1]))
-
-    state = Ensemble(n_neurons, 2, **{"radius": math.sqrt(2), **ensemble})
-    recurrent = Connection(state, state[0], function=product, synapse=Lowpass(tau), solver=solver)
-    system = driven(state, recurrent, u, tau - lead, state[0])
-    control = Node(size_in=1, label="control")
-    Connection(control, state[1], transform=1 / largest, synapse=None)
-    return ControlledIntegrator(**vars(system), control=control)
 
 
 def driven(
@@ -318,6 +192,13 @@ def driven(
     return System(ensemble=state, recurrent=recurrent, input=source, inputs=inputs)
 
 
-def _check_positive(what: str, value: float, unit: str = "") -> None:
+def check_positive(what: str, value: float, unit: str = "") -> None:
+    """Refuse what is not positive and finite.
+
+    Raises
+    ------
+    ProgramError
+        If it is not.
+    """
     if not within(value, 0, math.inf, "()"):
         raise ProgramError(f"{what} must be positive and finite, not {value!r}{unit}")

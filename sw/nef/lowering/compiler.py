@@ -11,7 +11,7 @@ from spikewright.nef.connection import Connection, Probe
 from spikewright.nef.decoders.decoding import Decoded, Decoding, decode
 from spikewright.nef.lowering.checks import check_circles, check_members, check_synapses
 from spikewright.nef.lowering.drawing import draw
-from spikewright.nef.lowering.graph import Graph, drive_format, unique_names
+from spikewright.nef.lowering.graph import Graph, unique_names
 from spikewright.nef.lowering.population import Population, check_times
 from spikewright.nef.lowering.sinks import Learned, Sink, Sinks, Term
 from spikewright.nef.network import Network
@@ -62,7 +62,12 @@ class Compiled:
 
 
 def compile_network(
-    network: Network, *, dt: float, precision: Precision, curves: str = "measured"
+    network: Network,
+    *,
+    dt: float,
+    precision: Precision,
+    curves: str = "measured",
+    substeps: int = 1,
 ) -> Compiled:
     """Draw, solve and quantize a network.
 
@@ -74,6 +79,8 @@ def compile_network(
     precision : Precision
     curves : {"measured", "analytic"}
         Tuning curves that decoders are solved on.
+    substeps : int
+        Time steps of the neurons in one of the host.
 
     Raises
     ------
@@ -87,7 +94,7 @@ def compile_network(
     populations = {}
     for k, ensemble in enumerate(network.ensembles):
         check_times(ensemble, dt)
-        drawn = draw(ensemble, _seed(network.seed, k), dt)
+        drawn = draw(ensemble, _seed(network.seed, k), dt, substeps)
         populations[ensemble] = Population(
             names[ensemble], ensemble, drawn, dt=dt, precision=precision
         )
@@ -243,8 +250,7 @@ class _Compiler:
         network may have cycles through synapses; the host hears what it holds now.
         """
         leak = LeakCode.of(1.0 if synapse is None else leak_of(synapse, self.dt))
-        drive = self.graph.to(drive_format(sink.format, synapse, leak), drive)
-        held = self.graph.filter(name, synapse, leak, drive)
+        held = self.graph.filter(name, synapse, leak, drive, sink.format)
         if sink.on_host:
             return held
         held = self.graph.to(sink.format, held)

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from spikewright.nef.neurons import gain_bias, most_rate
 from spikewright.nef.objects import Ensemble
-from spikewright.nef.sampling import in_ball, numbers, on_sphere, values_of
+from spikewright.nef.sampling import in_ball, numbers, on_sphere, points_of, values_of
 from spikewright.sim.errors import ProgramError
 
 Array = NDArray[np.float64]
@@ -38,7 +38,7 @@ class Draw:
     eval_points: Array
 
 
-def draw(ensemble: Ensemble, seed: int, dt: float) -> Draw:
+def draw(ensemble: Ensemble, seed: int, dt: float, substeps: int = 1) -> Draw:
     """Draw what an ensemble leaves open.
 
     Parameters
@@ -48,6 +48,8 @@ def draw(ensemble: Ensemble, seed: int, dt: float) -> Draw:
         Used where the ensemble has none.
     dt : float
         Time step of its neurons, in s.
+    substeps : int
+        How many of them are a step of the host, of which a sentence proposes more.
 
     Raises
     ------
@@ -66,7 +68,7 @@ def draw(ensemble: Ensemble, seed: int, dt: float) -> Draw:
     else:
         max_rates = values_of(f"Maximum rates of {ensemble}", ensemble.max_rates, n, rng)
         intercepts = values_of(f"Intercepts of {ensemble}", ensemble.intercepts, n, rng)
-        _check_rates(ensemble, max_rates, dt)
+        _check_rates(ensemble, max_rates, dt, substeps)
         wrong = intercepts[(intercepts < -1) | (intercepts >= 1)]
         if wrong.size:
             raise ProgramError(
@@ -93,16 +95,17 @@ def _encoders(ensemble: Ensemble, rng: np.random.Generator) -> Array:
     return np.asarray(found / lengths)
 
 
-def _check_rates(ensemble: Ensemble, max_rates: Array, dt: float) -> None:
+def _check_rates(ensemble: Ensemble, max_rates: Array, dt: float, substeps: int) -> None:
     limit, largest = most_rate(ensemble.neuron_type, dt), float(max_rates.max())
     if not max_rates.min() > 0:
         raise ProgramError(
             f"Maximum rates of {ensemble} must be above 0 Hz, not {max_rates.min():g}"
         )
     if largest < limit:
+        _check_onset(ensemble, max_rates)
         return
-    neuron, tried = ensemble.neuron_type, range(2, MOST_SUBSTEPS + 1)
-    needed = next((n for n in tried if most_rate(neuron, dt / n) > largest), None)
+    neuron, tried = ensemble.neuron_type, range(substeps + 1, MOST_SUBSTEPS + 1)
+    needed = next((n for n in tried if most_rate(neuron, dt * substeps / n) > largest), None)
     fix = "use lower ones" if needed is None else f"use substeps={needed} or lower rates"
     raise ProgramError(
         f"Maximum rates of {ensemble} must be below {limit:.1f} Hz in steps of {dt:g} s, "
@@ -110,16 +113,18 @@ def _check_rates(ensemble: Ensemble, max_rates: Array, dt: float) -> None:
     )
 
 
+def _check_onset(ensemble: Ensemble, max_rates: Array) -> None:
+    lowest = max_rates[ensemble.neuron_type.currents(max_rates) <= ensemble.neuron_type.onset]
+    if lowest.size:
+        raise ProgramError(
+            f"Maximum rates of {ensemble} must be higher than {lowest.max():g} Hz, whose current "
+            "does not differ from that at which neurons begin to fire"
+        )
+
+
 def _eval_points(ensemble: Ensemble, rng: np.random.Generator) -> Array:
     n, dimensions = ensemble.n_neurons, ensemble.dimensions
     if ensemble.eval_points is None:
         usual = max(min(max(500 * dimensions, 750), 2500), 2 * n)
         return in_ball(ensemble.n_eval_points or usual, dimensions, rng)
-    points = numbers(f"Evaluation points of {ensemble}", ensemble.eval_points)
-    points = points[:, None] if points.ndim == 1 and dimensions == 1 else points
-    if points.ndim != 2 or points.shape[1:] != (dimensions,) or not np.isfinite(points).all():
-        raise ProgramError(
-            f"Evaluation points of {ensemble} must be finite and have shape "
-            f"(points, {dimensions}), not {points.shape}"
-        )
-    return points
+    return points_of(f"Evaluation points of {ensemble}", ensemble.eval_points, dimensions)

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from spikewright.nef.precision import LeakCode, state_of
+from spikewright.nef.precision import LeakCode, states_of
 from spikewright.nef.synapses import Synapse
 from spikewright.sim.delay import Delay
 from spikewright.sim.elementwise import Elementwise
@@ -74,20 +74,23 @@ class Graph:
             total = self.add(f"{name}_sum{k or ''}", primitive, total, term)
         return total
 
-    def filter(self, name: str, synapse: Synapse | None, leak: LeakCode, drive: str) -> str:
+    def filter(
+        self, name: str, synapse: Synapse | None, leak: LeakCode, drive: str, value: QFormat
+    ) -> str:
         """Filter a vector whose weights hold the gain of :func:`gain_of` already.
 
-        The states have the format that the vector is to have, with guard bits: :func:`state_of`.
+        The states have the format that the vector is to have, with guard bits:
+        :func:`~spikewright.nef.precision.states_of`.
         """
         if synapse is None:
-            return drive
-        port = self.port(drive)
+            return self.to(value, drive)
         self.tensors[f"{name}_leak"] = np.array([leak.code])
-        for stage in range(synapse.order):
+        for stage, state in enumerate(states_of(value, leak, synapse.order)):
+            drive = self.to(state, drive)
             primitive = Leaky(
-                size=port.size,
-                input=port.format,
-                membrane=port.format,
+                size=self.port(drive).size,
+                input=state,
+                membrane=state,
                 leak=f"{name}_leak",
                 leak_frac=leak.frac,
             )
@@ -116,11 +119,6 @@ class Graph:
 def gain_of(synapse: Synapse | None, leak: LeakCode) -> float:
     """What a filter's input is multiplied with for a gain of 1: λ for each of its stages."""
     return 1.0 if synapse is None else leak.value**synapse.order
-
-
-def drive_format(value: QFormat, synapse: Synapse | None, leak: LeakCode) -> QFormat:
-    """Format of what enters a filter, and of its states."""
-    return value if synapse is None else state_of(value, leak, synapse.order)
 
 
 def unique_names(things: Iterable[tuple[str | None, str]]) -> list[str]:

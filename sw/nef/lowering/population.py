@@ -23,6 +23,8 @@ Array = NDArray[np.float64]
 
 REACH = 1.25
 """Radii at which currents must not yet saturate."""
+LEAST_FRAC = 4
+"""Fraction bits of a voltage whose threshold is 1, at least."""
 TOLD = 0.01
 """Relative error of a leak from which it is told."""
 
@@ -63,6 +65,12 @@ class Population:
         biases = self.drive * drawn.bias
         largest = float((np.abs(drawn.gain) * REACH + drawn.bias).max())
         self.membrane = fractions(precision.membrane, max(2.0, 1 + self.drive * largest))
+        if self.membrane.frac < LEAST_FRAC:
+            raise FormatError(
+                f"Currents of {ensemble} reach {largest:.3g} times the threshold, which leave a "
+                f"membrane of {precision.membrane} bits {self.membrane.frac} fraction bits, and "
+                f"it needs {LEAST_FRAC}: use lower intercepts, gains or biases"
+            )
         self.current = QFormat(width=self.membrane.width, frac=self.membrane.frac)
         weight_format = self._weight_format(precision.encoder, weights, biases)
         self.encode = MatVec(

@@ -1,15 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """What each ensemble, learning rule, node and probe hears, and in what format."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
-from spikewright.nef.connection import PES, Connection, LearningRule, Probe
+from spikewright.nef.connection import Connection, LearningRule, Probe
 from spikewright.nef.decoders.decoding import Decoded, wants_weights
+from spikewright.nef.learning import Pes
 from spikewright.nef.lowering.graph import gain_of
 from spikewright.nef.lowering.population import Population
 from spikewright.nef.network import Network
@@ -24,6 +24,8 @@ Array = NDArray[np.float64]
 
 HOST_BITS = 8
 """Bits below a value's last that the host gets of what it hears."""
+CURRENT_BITS = 4
+"""Bits above an ensemble's own currents for those that others bring: inhibition is strong."""
 LARGEST_ERROR = 4.0
 """Error, in radii, up to which a change of learned decoders does not saturate."""
 
@@ -87,12 +89,14 @@ class Learned:
     format : QFormat
     scale : float
         Weight for a decoder of 1.
+    rule : Pes
     """
 
     connection: Connection
     tensor: str
     format: QFormat
     scale: float
+    rule: Pes
 
 
 class Sinks:
@@ -136,7 +140,7 @@ class Sinks:
         self.host: dict[Node | Probe, Sink] = {}
         for connection in network.connections:
             if connection.rule is not None:
-                self._learn(connection, connection.rule)
+                self._learn(connection, connection.rule.learning_rate)
         for connection in network.connections:
             self._connect(connection)
         for probe in network.probes:
@@ -166,10 +170,10 @@ class Sinks:
             drive = self._populations[post.ensemble].drive
             self._current(post.ensemble).hear(connection, drive * transform)
         elif isinstance(post, LearningRule):
-            learner, rule = post.connection, post.connection.rule
-            scale = -self._step(learner, rule) if rule is not None else 0.0
+            learner = post.connection
             back = learner.transform[list(learner.post_indices)].T
-            self.changes[learner].hear(connection, scale * back @ transform)
+            step = self.learned[learner].rule.per_spike
+            self.changes[learner].hear(connection, step * back @ transform)
         elif isinstance(connection.pre, Ensemble) and wants_weights(connection.solver):
             drawn, population = self._populations[post].draw, self._populations[post]
             fold = population.drive * drawn.gain[:, None] * drawn.encoders / post.radius
@@ -179,10 +183,9 @@ class Sinks:
 
     def _current(self, ensemble: Ensemble) -> Sink:
         if ensemble not in self.currents:
-            name, population = self._names[ensemble], self._populations[ensemble]
-            self.currents[ensemble] = Sink(
-                f"{name}_current", ensemble.n_neurons, population.current
-            )
+            name, own = self._names[ensemble], self._populations[ensemble].current
+            fmt = QFormat(width=min(own.width + CURRENT_BITS, MAX_MEMBRANE), frac=own.frac)
+            self.currents[ensemble] = Sink(f"{name}_current", ensemble.n_neurons, fmt)
         return self.currents[ensemble]
 
     def _on_host(self, of: Node | Probe, size: int, heard: Sequence[Connection | Probe]) -> Sink:
@@ -206,40 +209,43 @@ class Sinks:
         return largest * float(np.abs(of.transform).sum(axis=1).max())
 
     def _burst(self, of: Connection | Probe) -> float:
-        """What it brings where all neurons fire in one step."""
-        decoders = self._decoded[of].decoders
+        """What it brings where all neurons fire in one step.
+
+        Of two stages the first has twice the range, and half of what that rises by counts.
+        """
+        decoders, synapse = self._decoded[of].decoders, of.synapse
         weights = of.transform @ decoders.T if isinstance(of, Connection) else decoders.T
-        return float(np.abs(weights).sum(axis=1).max()) * self.scale_of(of)
-
-    def _step(self, learner: Connection, rule: PES) -> float:
-        """Change of a weight for one spike and an error of 1."""
-        return rule.learning_rate / len(self._decoder_rows(learner)) * self.scale_of(learner)
-
-    def _decoder_rows(self, connection: Connection) -> Array:
-        return self._decoded[connection].decoders
+        share = 1.0 if synapse is None else leak_of(synapse, self._dt) / synapse.order
+        return float(np.abs(weights).sum(axis=1).max()) * share / self._dt
 
     def scale_of(self, connection: Connection | Probe) -> float:
         """Weight for a decoder of 1: the filter's gain for a spike of height ``1 / dt``."""
-        synapse = connection.synapse
-        leak = LeakCode.of(1.0 if synapse is None else leak_of(synapse, self._dt))
-        return gain_of(synapse, leak) / self._dt
+        return self._gain_of(connection) / self._dt
 
-    def _learn(self, connection: Connection, rule: PES) -> None:
+    def _gain_of(self, of: Connection | Probe) -> float:
+        leak = LeakCode.of(1.0 if of.synapse is None else leak_of(of.synapse, self._dt))
+        return gain_of(of.synapse, leak)
+
+    def _learn(self, connection: Connection, learning_rate: float) -> None:
         scale, precision = self.scale_of(connection), self._precision
-        pre = connection.pre
-        usual = np.abs(self._decoded[pre].decoders).max() * precision.learned_range
-        largest = max(float(usual), float(np.abs(self._decoder_rows(connection)).max())) * scale
-        fmt = fractions(precision.learned, largest)
+        decoders = self._decoded[connection].decoders
+        usual = np.abs(self._decoded[connection.pre].decoders).max() * precision.learned_range
+        fmt = fractions(precision.learned, max(float(usual), float(np.abs(decoders).max())) * scale)
+        rule = Pes(
+            learning_rate=learning_rate,
+            n_neurons=len(decoders),
+            dt=self._dt,
+            gain=self._gain_of(connection),
+        )
         name = f"{self._names[connection]}_learned"
-        self.learned[connection] = Learned(connection, name, fmt, scale)
+        self.learned[connection] = Learned(connection, name, fmt, scale, rule)
         radius = connection.post.radius if isinstance(connection.post, Ensemble) else 1.0
-        error = LARGEST_ERROR * max(radius, 1.0)
-        most = math.ldexp(error * self._step(connection, rule), fmt.frac)
-        if most < 1:
+        error, least = LARGEST_ERROR * max(radius, 1.0), rule.smallest_error(fmt)
+        if error < least:
             raise ProgramError(
-                f"Learning rate of {connection} must be at least {rule.learning_rate / most:.2g}, "
-                f"or an error of {error:g} changes no decoder of {fmt}, not {rule.learning_rate:g}"
+                f"Learning rate of {connection} must be at least "
+                f"{learning_rate * least / error:.2g}, or an error of {error:g} changes no decoder "
+                f"of {fmt}, not {learning_rate:g}"
             )
-        width = min(max(math.ceil(math.log2(max(most, 1))) + 1, 4), fmt.width)
-        change = QFormat(width=width, frac=fmt.frac)
+        change = rule.change_format(error, fmt)
         self.changes[connection] = Sink(f"{name}_change", connection.size_function, change)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from spikewright.nef.connection import Connection
 from spikewright.nef.nengo.host import HostNeurons, HostProcess, Stateful
@@ -15,12 +16,14 @@ from spikewright.nef.objects import Ensemble, Node
 from spikewright.nef.placement import HARDWARE, HOST, Placement
 from spikewright.sim.errors import ProgramError
 
+Array = NDArray[np.float64]
+
 MOST_SUBSTEPS = 64
 """Sub-steps that are chosen at most."""
 
 
 @dataclass(frozen=True, eq=False)
-class Population:
+class Counterpart:
     """What became of a Nengo ensemble.
 
     Attributes
@@ -40,6 +43,33 @@ class Population:
     drawn: Drawn | None = None
     neurons: HostNeurons | None = None
 
+    def on_host(self) -> Node:
+        """The node.
+
+        Raises
+        ------
+        ProgramError
+            If it is on hardware.
+        """
+        if self.node is None:
+            raise ProgramError(f"{self.ensemble} is on hardware and has no node")
+        return self.node
+
+    def currents(self, matrix: Array) -> tuple[Any, Array]:
+        """Where currents of the neurons go, and a matrix to there from one to the currents.
+
+        Raises
+        ------
+        ProgramError
+            If it is in direct mode.
+        """
+        if self.ensemble is not None:
+            return self.ensemble.neurons, matrix
+        if self.drawn is None:
+            raise ProgramError(f"{self.node} is in direct mode and its neurons have no current")
+        above = np.zeros((self.drawn.encoders.shape[1], matrix.shape[1]))
+        return self.on_host(), np.vstack([above, matrix])
+
 
 class Ensembles:
     """Makes ensembles, or nodes that stand for them.
@@ -55,14 +85,14 @@ class Ensembles:
 
     Attributes
     ----------
-    made : dict of nengo.Ensemble to Population
+    made : dict of nengo.Ensemble to Counterpart
     notes : list of Placement
     """
 
     def __init__(self, directory: Directory, dt: float, reset: str, stateful: list[Stateful]):
-        self._directory, self._dt, self._reset = directory, dt, reset
-        self._stateful = stateful
-        self.made: dict[Any, Population] = {}
+        self.directory, self.dt, self._reset = directory, dt, reset
+        self.stateful = stateful
+        self.made: dict[Any, Counterpart] = {}
         self.notes: list[Placement] = []
 
     def add(self, ensemble: Any) -> None:
@@ -73,19 +103,19 @@ class Ensembles:
         ProgramError
             If its parameters cannot be.
         """
-        path = self._directory.path(ensemble)
+        path = self.directory.path(ensemble)
         name = type(ensemble.neuron_type).__name__
         if is_exactly(ensemble.neuron_type, "Direct"):
-            self.made[ensemble] = Population(node=Node(size_in=ensemble.dimensions, label=path))
+            self.made[ensemble] = Counterpart(node=Node(size_in=ensemble.dimensions, label=path))
             self.notes.append(Placement(path, HOST, "direct mode: functions are computed"))
             return
-        drawn = draw(ensemble, self._directory.rng(ensemble), path)
+        drawn = draw(ensemble, self.directory.rng(ensemble), path)
         neuron, reason = _on_hardware(ensemble.neuron_type, self._reset)
         if neuron is None:
             self.made[ensemble] = self._on_host(ensemble, drawn, path)
             self.notes.append(Placement(path, HOST, reason))
         else:
-            self.made[ensemble] = Population(
+            self.made[ensemble] = Counterpart(
                 ensemble=_ensemble(ensemble, drawn, neuron, path), drawn=drawn
             )
             why = f"{ensemble.n_neurons} {name} neurons"
@@ -93,33 +123,37 @@ class Ensembles:
         if ensemble.noise is not None:
             self._noise(ensemble, path)
 
-    def _on_host(self, ensemble: Any, drawn: Drawn, path: str) -> Population:
-        seed = self._directory.seed(ensemble)
-        neurons = HostNeurons(ensemble.neuron_type, drawn, dt=self._dt, seed=seed)
-        self._stateful.append(neurons)
+    def drawn(self, ensemble: Any) -> Drawn:
+        """What the neurons of an ensemble have.
+
+        Raises
+        ------
+        ProgramError
+            If it is in direct mode.
+        """
+        found = self.made[ensemble].drawn
+        if found is None:
+            path = self.directory.path(ensemble)
+            raise ProgramError(f"{path} is in direct mode and has no neurons: use LIF neurons")
+        return found
+
+    def _on_host(self, ensemble: Any, drawn: Drawn, path: str) -> Counterpart:
+        seed = self.directory.seed(ensemble)
+        neurons = HostNeurons(ensemble.neuron_type, drawn, dt=self.dt, seed=seed)
+        self.stateful.append(neurons)
         n, d = ensemble.n_neurons, ensemble.dimensions
         node = Node(neurons, size_in=d + n, size_out=n, label=path)
-        return Population(node=node, drawn=drawn, neurons=neurons)
+        return Counterpart(node=node, drawn=drawn, neurons=neurons)
 
     def _noise(self, ensemble: Any, path: str) -> None:
         """A process of the host that adds to the neurons' currents."""
-        n, seed = ensemble.n_neurons, self._directory.seed(ensemble)
-        process = HostProcess(ensemble.noise, 0, n, dt=self._dt, seed=seed)
-        self._stateful.append(process)
+        n, seed = ensemble.n_neurons, self.directory.seed(ensemble)
+        process = HostProcess(ensemble.noise, 0, n, dt=self.dt, seed=seed)
+        self.stateful.append(process)
         node = Node(process, size_out=n, label=f"noise of {path}")
-        target, transform = current_of(self.made[ensemble], np.eye(n))
+        target, transform = self.made[ensemble].currents(np.eye(n))
         Connection(node, target, transform=transform, synapse=None, label=f"noise to {path}")
         self.notes.append(Placement(f"noise of {path}", HOST, f"a process, {kind_of(process)}"))
-
-
-def current_of(population: Population, matrix: Any) -> tuple[Any, Any]:
-    """Where a current of neurons goes, and the transform (size of that, size) that brings it."""
-    if population.ensemble is not None:
-        return population.ensemble.neurons, matrix
-    if population.node is None or population.drawn is None:
-        raise ProgramError("Neurons of an ensemble in direct mode have no current")
-    above = np.zeros((population.drawn.encoders.shape[1], matrix.shape[1]))
-    return population.node, np.vstack([above, matrix])
 
 
 def _on_hardware(neurons: Any, reset: str) -> tuple[NeuronType | None, str]:
@@ -156,7 +190,7 @@ def _ensemble(ensemble: Any, drawn: Drawn, neuron: NeuronType, path: str) -> Ens
 
 
 def least_substeps(
-    populations: Mapping[Any, Population], directory: Directory, dt: float, given: int | None
+    populations: Mapping[Any, Counterpart], directory: Directory, dt: float, given: int | None
 ) -> tuple[int, list[Placement]]:
     """Fewest substeps that allow the maximum rates of all ensembles on hardware.
 

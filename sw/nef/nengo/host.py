@@ -37,14 +37,22 @@ class HostNeurons:
     def restart(self) -> None:
         """Take the initial state."""
         n, rng = len(self._drawn.gain), np.random.RandomState(self._seed)
-        self.state: dict[str, Any] = self._type.make_state(n, rng=rng, dtype=np.float64)
+        own: dict[str, Any] = self._type.make_state(n, rng=rng, dtype=np.float64)
         self._output = np.zeros(n)
+        self._stages = [(self._type, own, self._output)]
+        if (base := getattr(self._type, "base_type", None)) is not None:
+            # Types that make spikes of rates step on those of another type.
+            below = base.make_state(n, rng=rng, dtype=np.float64)
+            self._stages.insert(0, (base, below, np.zeros(n)))
+        self.state = {name: value for _, state, _ in self._stages for name, value in state.items()}
 
     def __call__(self, time: float, x: Array) -> Array:
         drawn = self._drawn
         along = drawn.directions(x[: self._dimensions])
         current = drawn.gain * along + drawn.bias + x[self._dimensions :]
-        self._type.step(self._dt, current, self._output, **self.state)
+        for neurons, state, output in self._stages:
+            neurons.step(self._dt, current, output, **state)
+            current = output
         return self._output.copy()
 
 
@@ -98,15 +106,13 @@ class HostLearning:
     ----------
     decoders : (size, n_neurons) ndarray
         In value per Hz.
-    back : (size, size of the error) ndarray
-        The transposed transform of the connection.
     rule : nengo.PES
     dt : float
         In s.
     """
 
-    def __init__(self, decoders: Array, back: Array, rule: Any, *, dt: float):
-        self._initial, self._back, self._rule, self._dt = decoders, back, rule, dt
+    def __init__(self, decoders: Array, rule: Any, *, dt: float):
+        self._initial, self._rule, self._dt = decoders, rule, dt
         self.restart()
 
     def restart(self) -> None:
@@ -123,7 +129,7 @@ class HostLearning:
         decoded = self.decoders @ activities
         trace = activities if self._trace is None else self._trace(time, activities)
         scale = self._rule.learning_rate * self._dt / n
-        self.decoders -= scale * np.multiply.outer(self._back @ error, trace)
+        self.decoders -= scale * np.multiply.outer(error, trace)
         return np.asarray(decoded, np.float64)
 
 

@@ -11,14 +11,14 @@ from numpy.typing import NDArray
 from spikewright.nef.connection import Connection, Probe
 from spikewright.nef.decoders.solvers import LstsqL2
 from spikewright.nef.nengo.host import HostState
-from spikewright.nef.nengo.joining import Joining
 from spikewright.nef.nengo.reading import (
     indices_of,
     is_simple,
     kind_of,
-    solver_of,
     synapse_of,
 )
+from spikewright.nef.nengo.solving import solver_of
+from spikewright.nef.nengo.sources import Source, Sources, whole
 from spikewright.nef.objects import Node
 from spikewright.sim.errors import ProgramError
 
@@ -41,14 +41,14 @@ class Probing:
 
     Parameters
     ----------
-    joining : Joining
+    sources : Sources
     listeners : mapping of nengo.Probe to Node
         Nodes that hear what a probe keeps.
     """
 
-    def __init__(self, joining: Joining, listeners: Mapping[Any, Node]):
-        self._listeners = listeners
-        self._joining, self._directory = joining, joining.directory
+    def __init__(self, sources: Sources, listeners: Mapping[Any, Node]):
+        self._sources, self._listeners = sources, listeners
+        self._ensembles, self._directory = sources.ensembles, sources.ensembles.directory
 
     def add(self, probe: Any) -> Kept:
         """Make a probe.
@@ -79,42 +79,40 @@ class Probing:
         size = probe.obj.size_out
         if probe in self._listeners:
             return Kept(self._plain(probe, self._listeners[probe]), indices_of(_part(probe), size))
-        return self._kept(probe, self._joining.nodes[probe.obj], size)
+        return self._kept(probe, self._sources.nodes[probe.obj], size)
 
     def _vector(self, probe: Any) -> Kept:
-        ensemble, population = probe.obj, self._joining.ensembles[probe.obj]
+        ensemble, made = probe.obj, self._ensembles.made[probe.obj]
         size, path = ensemble.dimensions, self._directory.path(probe)
-        if population.drawn is None and population.node is not None:
-            return self._kept(probe, population.node, size)
+        if made.drawn is None:
+            return self._kept(probe, made.on_host(), size)
         solver = solver_of(probe.solver, self._directory.seed(probe))
-        if population.ensemble is not None:
-            if solver == LstsqL2():
-                return self._kept(probe, population.ensemble, size)
-            listener = Node(size_in=size, label=f"{path} decoded")
-            self._check(probe)
-            synapse = synapse_of(probe.synapse, self._joining.dt)
-            Connection(population.ensemble, listener, solver=solver, synapse=synapse)
-            return Kept(self._plain(probe, listener), indices_of(_part(probe), size))
+        if made.ensemble is not None and solver == LstsqL2():
+            return self._kept(probe, made.ensemble, size)
         listener = Node(size_in=size, label=f"{path} decoded")
-        points = self._joining.points(ensemble)
-        decoders = self._joining.solved(ensemble, solver, _identity, points)
-        Connection(population.node, listener, transform=decoders.T, synapse=None)
+        if made.ensemble is not None:
+            self._check(probe)
+            synapse = synapse_of(probe.synapse, self._ensembles.dt)
+            Connection(made.ensemble, listener, solver=solver, synapse=synapse)
+            return Kept(self._plain(probe, listener), indices_of(_part(probe), size))
+        decoders = self._sources.solved(ensemble, solver, None, indices=range(size))
+        Connection(made.node, listener, transform=decoders.T, synapse=None)
         return self._kept(probe, listener, size)
 
     def _neurons(self, probe: Any) -> Kept:
         ensemble = probe.obj.ensemble
-        population, path = self._joining.ensembles[ensemble], self._directory.path(probe)
+        made, path = self._ensembles.made[ensemble], self._directory.path(probe)
         n = ensemble.n_neurons
-        if population.ensemble is not None and probe.attr in (*FIRED, "voltage"):
+        if made.ensemble is not None and probe.attr in (*FIRED, "voltage"):
             attr = "voltage" if probe.attr == "voltage" else "spikes"
-            return self._kept(probe, population.ensemble.neurons, n, attr)
-        if population.neurons is not None and population.node is not None:
+            return self._kept(probe, made.ensemble.neurons, n, attr)
+        if made.neurons is not None and made.node is not None:
             if probe.attr in (*FIRED, "rates"):
-                return self._kept(probe, population.node, n)
-            if probe.attr in population.neurons.state:
-                state = HostState(population.neurons, probe.attr)
+                return self._kept(probe, made.node, n)
+            if probe.attr in made.neurons.state:
+                state = HostState(made.neurons, probe.attr)
                 reader = Node(state, size_in=n, size_out=n, label=f"{path} {probe.attr}")
-                Connection(population.node, reader, synapse=None)
+                Connection(made.node, reader, synapse=None)
                 return self._kept(probe, reader, n)
         raise ProgramError(
             f"Probe {path} of {probe.attr!r} of {self._directory.path(probe.obj)} has no form on "
@@ -125,9 +123,9 @@ class Probing:
         self._check(probe, on_host=isinstance(target, Node))
         synapse = None
         if is_simple(probe.synapse):
-            synapse = synapse_of(probe.synapse, self._joining.dt)
+            synapse = synapse_of(probe.synapse, self._ensembles.dt)
         else:
-            target = self._joining.filtered(target, range(size), None, probe.synapse, size)
+            target = self._sources.filtered(Source(target, whole(target)), probe.synapse, size).of
         path = self._directory.path(probe)
         made = Probe(target, attr, synapse=synapse, sample_every=probe.sample_every, label=path)
         return Kept(made, indices_of(_part(probe), size))
@@ -145,10 +143,6 @@ class Probing:
             )
         if probe.attr == "voltage" and probe.synapse is not None and not on_host:
             raise ProgramError(f"Probe {path} of voltages on hardware must have no synapse")
-
-
-def _identity(x: Array) -> Array:
-    return x
 
 
 def _part(probe: Any) -> Any:

@@ -8,10 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from spikewright.nef import synapses
-from spikewright.nef.decoders import solvers
 from spikewright.sim.errors import ProgramError
 
 Array = NDArray[np.float64]
@@ -129,6 +128,11 @@ class Drawn:
     eval_points: Array
     radius: float
 
+    @property
+    def scaled_encoders(self) -> Array:
+        """``gain · e / radius`` (n_neurons, dimensions)."""
+        return self.gain[:, None] * self.encoders / self.radius
+
     def directions(self, points: Array) -> Array:
         """``e · x / radius`` (points, n_neurons) of vectors."""
         return np.asarray(points @ self.encoders.T / self.radius, np.float64)
@@ -140,7 +144,7 @@ def draw(ensemble: Any, rng: np.random.RandomState, path: str) -> Drawn:
     Raises
     ------
     ProgramError
-        If it has a gain without a bias, or the other way round.
+        If it has a gain without a bias, or its maximum rates and intercepts allow no gain.
     """
     n, d = ensemble.n_neurons, ensemble.dimensions
     points = samples(ensemble.eval_points, eval_count(ensemble), d, rng)
@@ -154,6 +158,12 @@ def draw(ensemble: Any, rng: np.random.RandomState, path: str) -> Drawn:
         max_rates = samples(ensemble.max_rates, n, None, rng)
         intercepts = samples(ensemble.intercepts, n, None, rng)
         gain, bias = neurons.gain_bias(max_rates, intercepts)
+        if not (np.isfinite(gain).all() and (gain > 0).all()):
+            wrong = gain[~(np.isfinite(gain) & (gain > 0))][0]
+            raise ProgramError(
+                f"Gain of {path} must be positive and finite, not {wrong:g}: use lower intercepts "
+                "or other maximum rates"
+            )
     else:
         gain, bias = (samples(c, n, None, rng) for c in (ensemble.gain, ensemble.bias))
         max_rates, intercepts = neurons.max_rates_intercepts(gain, bias)
@@ -218,66 +228,6 @@ class Tabulated:
     def __call__(self, x: Array) -> Array:
         distances = ((self._points - x) ** 2).sum(axis=1)
         return np.asarray(self._values[distances.argmin()], np.float64)
-
-
-class Foreign:
-    """A solver of Nengo's kind, a function of rates, values and a generator.
-
-    Parameters
-    ----------
-    solver : nengo.solvers.Solver
-    seed : int
-    """
-
-    weights = False
-
-    def __init__(self, solver: Any, seed: int):
-        self._solver, self._seed = solver, seed
-
-    def solve(self, rates: ArrayLike, targets: ArrayLike) -> Array:
-        """Decoders (neurons, outputs)."""
-        rng = np.random.RandomState(self._seed)
-        a, y = np.array(rates, np.float64), np.array(targets, np.float64)
-        return np.asarray(self._solver(a, y, rng=rng)[0], np.float64)
-
-
-class Given:
-    """Decoders that are known.
-
-    Parameters
-    ----------
-    decoders : (neurons, outputs) ndarray
-    """
-
-    weights = False
-
-    def __init__(self, decoders: Array):
-        self._decoders = decoders
-
-    def solve(self, rates: ArrayLike, targets: ArrayLike) -> Array:
-        """Return them."""
-        return self._decoders
-
-
-OURS = {
-    "LstsqL2": ("reg",),
-    "Lstsq": ("rcond",),
-    "LstsqL1": ("l1", "l2"),
-    "Nnls": (),
-}
-"""Nengo's solvers whose problem is that of one of ours, and their options."""
-
-
-def solver_of(solver: Any, seed: int) -> solvers.Solver:
-    """A solver with ``solve``, whatever it says of weights."""
-    name = type(solver).__name__
-    if is_exactly(solver, *OURS):
-        options = {option: float(getattr(solver, option)) for option in OURS[name]}
-        ours: solvers.Solver = getattr(solvers, name)(**options)
-        return ours
-    if is_exactly(solver, "NoSolver") and solver.values is not None:
-        return Given(np.array(solver.values, np.float64))
-    return Foreign(solver, seed)
 
 
 def is_simple(synapse: Any) -> bool:

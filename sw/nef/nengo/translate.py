@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from spikewright.learn.options import check_count
 from spikewright.nef import neurons
 from spikewright.nef.connection import Connection
-from spikewright.nef.nengo.ensembles import Ensembles, Population, least_substeps
+from spikewright.nef.nengo.ensembles import Counterpart, Ensembles, least_substeps
 from spikewright.nef.nengo.folding import Edge, Listener, edges_of, fold, listened
 from spikewright.nef.nengo.host import HostLearning, HostProcess, Stateful
 from spikewright.nef.nengo.joining import Joining
@@ -36,12 +36,14 @@ class Translation:
         Steps of the neurons in one of the host that the maximum rates need.
     placements : list of Placement
         What runs where.
-    ensembles : mapping of nengo.Ensemble to Population
+    ensembles : mapping of nengo.Ensemble to Counterpart
     nodes : mapping of nengo.Node to Node
         Without those that were folded into direct connections.
     connections : mapping of nengo.Connection to Connection
         Without those that were folded.
     probes : mapping of nengo.Probe to Kept
+    transforms : mapping of nengo.Connection to ndarray
+        Those of all connections, (size_out, size_mid).
     decoders : mapping of nengo.Connection to ndarray
         Of ensembles on the host, (size, n_neurons), as they were solved.
     learners : mapping of nengo.Connection to HostLearning
@@ -53,10 +55,11 @@ class Translation:
     network: Network
     substeps: int
     placements: list[Placement]
-    ensembles: Mapping[Any, Population]
+    ensembles: Mapping[Any, Counterpart]
     nodes: Mapping[Any, Node]
     connections: Mapping[Any, Connection]
     probes: Mapping[Any, Kept]
+    transforms: Mapping[Any, Array]
     decoders: Mapping[Any, Array]
     learners: Mapping[Any, HostLearning]
     stateful: list[Stateful] = field(default_factory=list)
@@ -149,6 +152,7 @@ class _Translator:
         self.stateful: list[Stateful] = []
         self.nodes: dict[Any, Node] = {}
         self.notes: list[Placement] = []
+        self.transforms: dict[Any, Array] = {}
 
     def result(self) -> Translation:
         source, directory = self.source, self.directory
@@ -163,22 +167,24 @@ class _Translator:
                     self._node(node)
             heard = {k: Node(size_in=k.size_in, label=directory.path(k.probe)) for k in listeners}
             nodes = {**self.nodes, **heard}
-            joining = Joining(directory, self.dt, ensembles.made, nodes, self.stateful)
+            joining = Joining(ensembles, nodes)
             for edge in _learners_first(edges):
                 joining.join(edge)
-            probing = Probing(joining, {k.probe: node for k, node in heard.items()})
+            probing = Probing(joining.sources, {k.probe: node for k, node in heard.items()})
             probes = {probe: probing.add(probe) for probe in source.all_probes}
         substeps, why = least_substeps(ensembles.made, directory, self.dt, self.substeps)
+        notes = [*ensembles.notes, *self.notes, *joining.teaching.notes, *joining.notes, *why]
         return Translation(
             network=network,
             substeps=substeps,
-            placements=[*ensembles.notes, *self.notes, *joining.notes, *why],
+            placements=notes,
             ensembles=ensembles.made,
             nodes=self.nodes,
             connections=joining.made,
             probes=probes,
-            decoders=joining.decoders,
-            learners=joining.learners,
+            transforms=self.transforms,
+            decoders=joining.sources.decoders,
+            learners=joining.teaching.learners,
             stateful=self.stateful,
         )
 
@@ -187,8 +193,9 @@ class _Translator:
         source, wanted = self.source, listened(self.source.all_probes)
         listeners = [edge.post for edge in wanted]
         plain = {p.obj for p in source.all_probes if p not in {k.probe for k in listeners}}
-        edges = [*edges_of(source.all_connections, self.directory), *wanted]
-        edges, gone = fold(edges, source.all_nodes, plain)
+        edges = edges_of(source.all_connections, self.directory)
+        self.transforms |= {edge.of: edge.matrix for edge in edges}
+        edges, gone = fold([*edges, *wanted], source.all_nodes, plain)
         # Listeners that could not be folded: their probes stay with the node.
         left = {edge.of for edge in edges if isinstance(edge.of, Listener)}
         if gone:

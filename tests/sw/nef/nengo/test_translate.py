@@ -1,114 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
-import re
 import subprocess
 import sys
 from typing import Any
 
 import numpy as np
 import pytest
+from nengo_models import SLOW, nengo, quiet
 
 from spikewright import nef
 from spikewright.nef import Simulator
 from spikewright.nef.nengo.translate import from_nengo
 from spikewright.nef.placement import Placement
 from spikewright.sim.errors import ProgramError
-
-nengo: Any = pytest.importorskip("nengo", reason="Nengo is not installed: pip install nengo")
-
-SLOW = {"max_rates": nengo.dists.Uniform(60, 120)}
-
-
-def quiet(model: Any, **options: Any) -> Simulator:
-    return Simulator(model, quiet=True, **options)
-
-
-def reference(model: Any, seconds: float) -> Any:
-    with nengo.Simulator(model, progress_bar=False) as simulator:
-        simulator.run(seconds)
-    return simulator
-
-
-def refuses(model: Any, sentence: str) -> None:
-    with pytest.raises(ProgramError, match=f"^{re.escape(sentence)}$"):
-        from_nengo(model)
-
-
-class TestDraw:
-    def test_ensembles_with_seeds_draw_what_they_draw_in_nengo(self) -> None:
-        with nengo.Network(seed=1) as model:
-            ensembles = [
-                nengo.Ensemble(30, 3, seed=5, radius=2.0, intercepts=nengo.dists.Uniform(0, 0.5)),
-                nengo.Ensemble(20, 1, seed=6, encoders=nengo.dists.Choice([[1]]), **SLOW),
-                nengo.Ensemble(20, 1, seed=7, gain=np.full(20, 2.0), bias=np.linspace(0, 3, 20)),
-                nengo.Ensemble(20, 2, seed=8, eval_points=np.eye(2), neuron_type=nengo.LIFRate()),
-            ]
-            for ensemble in ensembles:
-                nengo.Probe(ensemble)
-        ours, theirs = quiet(model), reference(model, 0.001)
-        for ensemble in ensembles:
-            for name in ("gain", "bias", "encoders", "eval_points", "max_rates", "intercepts"):
-                got, wanted = (getattr(s.data[ensemble], name) for s in (ours, theirs))
-                assert np.allclose(got, wanted), name
-
-    def test_the_seed_decides_the_rest(self) -> None:
-        with nengo.Network() as model:
-            a = nengo.Ensemble(20, 1)
-        gains = [quiet(model, seed=s).data[a].gain for s in (1, 1, 2)]
-        assert np.array_equal(gains[0], gains[1])
-        assert not np.array_equal(gains[0], gains[2])
-
-    def test_the_config_of_a_network_is_read(self) -> None:
-        with nengo.Network() as model:
-            model.config[nengo.Ensemble].radius = 3.0
-            model.config[nengo.Ensemble].neuron_type = nengo.LIF(tau_rc=0.03)
-            a = nengo.Ensemble(20, 1)
-        made = from_nengo(model).ensembles[a].ensemble
-        assert made is not None
-        assert (made.radius, made.neuron_type) == (3.0, nef.LIF(tau_rc=0.03))
-
-    def test_encoders_that_are_not_normalized_keep_their_length(self) -> None:
-        with nengo.Network(seed=1) as model:
-            options = {"normalize_encoders": False, "seed": 1, **SLOW}
-            a = nengo.Ensemble(
-                50, 1, encoders=0.5 * np.sign(np.arange(50) - 24.5)[:, None], **options
-            )
-            nengo.Connection(nengo.Node([0.8]), a, synapse=None)
-            spikes = nengo.Probe(a.neurons)
-        ours = quiet(model)
-        ours.run(1.0)
-        rates = [s.data[spikes].mean(axis=0) for s in (ours, reference(model, 1.0))]
-        assert np.abs(rates[0] - rates[1]).max() <= 2
-
-
-class TestSubsteps:
-    def made(self, largest: float) -> Any:
-        with nengo.Network(seed=1) as model:
-            nengo.Ensemble(10, 1, label="fast", max_rates=np.linspace(100, largest, 10))
-        return model
-
-    @pytest.mark.parametrize(("largest", "substeps"), [(330, 1), (340, 2), (399, 2), (401, 3)])
-    def test_they_are_the_fewest_that_the_rates_allow(self, largest: float, substeps: int) -> None:
-        assert quiet(self.made(largest)).substeps == substeps
-
-    def test_they_are_told(self) -> None:
-        why = "2 substeps of 0.0005 s in each step: fast has rates up to 340 Hz"
-        assert Placement("time step", "hardware", why) in quiet(self.made(340)).placements
-
-    def test_those_of_the_user_must_be_enough(self) -> None:
-        assert quiet(self.made(340), substeps=5).substeps == 5
-        with pytest.raises(
-            ProgramError,
-            match=r"^Maximum rates of fast must be below 333\.3 Hz in steps of 0\.001 s, "
-            r"not 340\.0: use substeps=2 or lower rates$",
-        ):
-            quiet(self.made(340), substeps=1)
-
-    def test_rates_that_no_substeps_allow_are_refused(self) -> None:
-        refuses(
-            self.made(499.9),
-            "Maximum rates of fast must be below 496.1 Hz in 64 substeps of 0.001 s, not 499.9: "
-            "use lower ones",
-        )
 
 
 def mixed() -> Any:
@@ -264,48 +167,3 @@ class TestInterface:
             ProgramError, match=r"^Reset keeps the seed: make another Simulator for a new one$"
         ):
             quiet(nengo.Network(seed=1)).reset(seed=2)
-
-
-class TestFolding:
-    def test_nodes_that_hand_on_become_direct_connections(self) -> None:
-        with nengo.Network(seed=1) as model:
-            first, second = (nengo.networks.EnsembleArray(20, 3, label=x) for x in "ab")
-            for ensemble in model.all_ensembles:
-                ensemble.max_rates = SLOW["max_rates"]
-            nengo.Connection(nengo.Node([0.5, -0.5, 0]), first.input)
-            nengo.Connection(first.output, second.input[[2, 1, 0]], transform=0.8)
-            probe = nengo.Probe(second.output, synapse=0.03)
-        simulator = quiet(model)
-        simulator.run(0.5)
-        assert simulator.data[probe][-200:].mean(axis=0) == pytest.approx([0, -0.4, 0.4], abs=0.05)
-        assert simulator.placements[-1].what != "simulation"
-        names = "a.input, a.output, b.input, b.output"
-        folded = Placement(
-            "4 nodes that hand on", "nowhere", f"direct connections instead of {names}"
-        )
-        assert folded in simulator.placements
-
-    @pytest.mark.parametrize("synapse", [None, 0.01])
-    def test_between_two_synapses_they_stay(self, synapse: float | None) -> None:
-        with nengo.Network(seed=1) as model:
-            a, b = (nengo.Ensemble(40, 1, label=x, **SLOW) for x in "ab")
-            node = nengo.Node(size_in=1, label="between")
-            nengo.Connection(nengo.Node([0.5]), a)
-            nengo.Connection(a, node, synapse=0.01)
-            nengo.Connection(node, b, synapse=synapse)
-            probe = nengo.Probe(b, synapse=0.03)
-        simulator = quiet(model)
-        simulator.run(0.5)
-        assert simulator.data[probe][-200:].mean() == pytest.approx(0.5, abs=0.06)
-        assert (Placement("between", "host", "hands on") in simulator.placements) == bool(synapse)
-        assert (simulator.placements[-1].what == "simulation") == bool(synapse)
-
-    def test_a_circle_of_one_stays(self) -> None:
-        with nengo.Network(seed=1) as model:
-            node = nengo.Node(size_in=1)
-            nengo.Connection(node, node, synapse=0.01)
-            nengo.Connection(nengo.Node([1.0]), node, transform=0.5, synapse=None)
-            probe = nengo.Probe(node)
-        simulator, theirs = quiet(model), reference(model, 0.1)
-        simulator.run(0.1)
-        assert np.allclose(simulator.data[probe], theirs.data[probe])
