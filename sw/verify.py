@@ -193,6 +193,7 @@ def _run(
     """Beats that the probes saw, and the outputs unless the gateware got stuck."""
     try:
         outputs = device.run_codes(inputs).outputs
+        device.settle()
     except DeviceError:
         return device.engine.probes(), None
     return device.engine.probes(), outputs

@@ -141,7 +141,7 @@ class AcceleratorDevice(Device):
         loaded = self._read64("PROGRAM_HASH") == self.program.program_hash
         if loaded and not self.program.learned:
             return
-        self._wait_until_idle("loaded", "load")
+        self.settle("loaded", "load")
         for position, name in enumerate(self.program.tensor_specs):
             words = self.program.tensors[name].ravel().astype(np.uint32)
             self._write("PARAM_TENSOR", position)
@@ -206,10 +206,25 @@ class AcceleratorDevice(Device):
         if self.program.learned:
             self.load()
 
+    def settle(self, done: str = "settled", verb: str = "settle") -> None:
+        """Wait for what is still inside after the last word: delays, and what no output hears.
+
+        Raises
+        ------
+        DeviceError
+            If the device stays busy; ``done`` and ``verb`` are what the sentence says of it.
+        """
+        busy = mask("STATUS", "BUSY")
+        if not any(self._connection.read(offset("STATUS")) & busy == 0 for _ in range(POLLS)):
+            raise DeviceError(
+                f"Device must be idle to be {done}, and is busy after {POLLS} reads of its "
+                f"status: reset it and {verb} again"
+            )
+
     def read_tensor(self, name: str) -> Codes:
         """Codes of a tensor, read back from the device."""
         spec = self._spec(name)
-        self._wait_until_idle("read", "read")
+        self.settle("read", "read")
         self._write("PARAM_TENSOR", list(self.program.tensor_specs).index(name))
         words = self._connection.read_many(offset("PARAM_DATA"), math.prod(spec.shape))
         codes = words.astype(np.int64) & ((1 << spec.format.width) - 1)
@@ -245,15 +260,6 @@ class AcceleratorDevice(Device):
             raise DeviceError(
                 f"Accelerator must have structure {structure_hash:016x}, not {structure:016x}: "
                 "it was generated for another program or other lanes"
-            )
-
-    def _wait_until_idle(self, done: str, verb: str) -> None:
-        """Wait for what is still inside after a frame's last word: delays take a step more."""
-        busy = mask("STATUS", "BUSY")
-        if not any(self._connection.read(offset("STATUS")) & busy == 0 for _ in range(POLLS)):
-            raise DeviceError(
-                f"Device must be idle to be {done}, and is busy after {POLLS} reads of its "
-                f"status: reset it and {verb} again"
             )
 
     def _write(self, register: str, value: int) -> None:

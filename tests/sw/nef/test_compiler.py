@@ -11,6 +11,7 @@ from spikewright import nef
 from spikewright.sim import golden
 from spikewright.sim.emulator import Emulator
 from spikewright.sim.event_matvec import EventMatVec
+from spikewright.verify import verify
 
 STEPS = 60
 
@@ -117,6 +118,13 @@ def test_gateware_runs_the_network(make: Any) -> None:
     for probed, wanted in zip(*found, strict=True):
         np.testing.assert_array_equal(probed, wanted)
     assert all(values.any() for values in found[0])
+
+
+def test_verify_compares_what_no_output_hears(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A loop's last step comes after the last output."""
+    program, inputs = inputs_of(tiny(), monkeypatch)
+    found = verify(program, inputs)
+    assert (found.mismatches, found.first) == (0, None)
 
 
 @pytest.mark.parametrize("function", [None, np.square])
