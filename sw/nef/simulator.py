@@ -4,8 +4,7 @@
 import math
 import warnings
 from collections.abc import Mapping
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +21,7 @@ from spikewright.nef.objects import Node
 from spikewright.nef.placement import Placement, lockstep, placements_of, table
 from spikewright.nef.precision import Precision
 from spikewright.runtime.opening import open_device
+from spikewright.sim.closing import Closing
 from spikewright.sim.errors import ProgramError, SpikewrightWarning
 from spikewright.terminal import note
 
@@ -31,7 +31,7 @@ AT_ONCE = 4096
 """Steps that the host prepares before the device runs them."""
 
 
-class Simulator:
+class Simulator(Closing):
     """A network on a device; the same numbers on each, to the bit.
 
     Parameters
@@ -147,17 +147,6 @@ class Simulator:
         self._restart()
         if self.translation is not None and progress_bar and not quiet:
             note(self.where())
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
 
     @property
     def time(self) -> float:
