@@ -40,7 +40,7 @@ def check_count(what: str, value: int, least: int) -> None:
     ProgramError
         If it is none.
     """
-    if not isinstance(value, int) or value < least:
+    if not isinstance(value, int) or isinstance(value, bool) or value < least:
         raise ProgramError(f"{what} must be an integer from {least}, not {value!r}")
 
 

@@ -27,6 +27,7 @@ def sentence_of(make: Callable[[], Any], error: type[Exception] = ProgramError) 
     [
         ({"n_neurons": 0}, "Neurons of an ensemble must be an integer from 1, not 0"),
         ({"n_neurons": 9.0}, "Neurons of an ensemble must be an integer from 1, not 9.0"),
+        ({"n_neurons": True}, "Neurons of an ensemble must be an integer from 1, not True"),
         ({"dimensions": 0}, "Dimensions of an ensemble must be an integer from 1, not 0"),
         ({"radius": 0}, "Radius must be positive and finite, not 0"),
         ({"radius": -1.0}, "Radius must be positive and finite, not -1.0"),
