@@ -42,9 +42,10 @@ def pack(codes: Codes, fmt: QFormat) -> NDArray[np.uint32]:
     if slot == 2 * WORD_BITS:
         return np.ascontiguousarray(bits).view("<u4").reshape(*codes.shape[:-1], -1)
     per_word = WORD_BITS // slot
-    padding = -codes.shape[-1] % per_word
+    count = -(-codes.shape[-1] // per_word)
+    padding = count * per_word - codes.shape[-1]
     bits = np.pad(bits, [(0, 0)] * (codes.ndim - 1) + [(0, padding)])
-    bits = bits.reshape(*codes.shape[:-1], -1, per_word)
+    bits = bits.reshape(*codes.shape[:-1], count, per_word)
     shifts = np.arange(per_word, dtype=np.uint64) * np.uint64(slot)
     words: NDArray[np.uint32] = (bits << shifts).sum(-1).astype(np.uint32)
     return words

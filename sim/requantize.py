@@ -41,7 +41,8 @@ class Requantize(Primitive):
 
     def __post_init__(self) -> None:
         lo, hi = self.shifts
-        if self.input.width - min(lo, 0) > 64 or hi > 63:
+        width = self.input.width + (not self.input.signed)
+        if width - min(lo, 0) > 64 or hi > 63:
             raise FormatError(
                 f"Requantize from {self.input} to {self.output} must fit in 64 bits "
                 f"with shifts of {lo} to {hi}"

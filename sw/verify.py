@@ -99,7 +99,7 @@ def verify(
         If no engine can run the gateware.
     """
     inputs = dict(x) if isinstance(x, Mapping) else {INPUT: input_codes(program, x)}
-    frames = len(next(iter(inputs.values())))
+    frames = len(next(iter(inputs.values()), ()))
     if not frames:
         raise DataError("Verification needs at least one sample")
     emulator = Emulator(program)

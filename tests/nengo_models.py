@@ -11,6 +11,8 @@ from spikewright.nef.nengo.translate import from_nengo
 from spikewright.sim.errors import ProgramError
 
 nengo: Any = pytest.importorskip("nengo", reason="Nengo is not installed: pip install nengo")
+# Tests run side by side, and Nengo's cache is one for all.
+nengo.rc.set("decoder_cache", "enabled", "False")
 
 SLOW = {"max_rates": nengo.dists.Uniform(60, 120)}
 """Rates that steps of 1 ms allow."""

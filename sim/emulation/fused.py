@@ -110,16 +110,21 @@ class Writer:
         found = requantized(p, self.tensors, self.given[0])
         shift = np.array([base]) if p.shift is None else base + self.tensors[p.shift]
         half = np.where(shift > 0, 1 << np.maximum(shift - 1, 0), 0)
-        kind = integer_type(max(self.given[0].bound + int(half.max()), found.bound))
+        bound = max(self.given[0].bound + int(half.max()), found.bound)
+        kind = integer_type(bound)
         parts = np.maximum(-shift, 0), half, np.maximum(shift, 0)
         # Known shifts are worth more as numbers; those in a tensor may change.
         left, added, right = (
             f"{kind}({part[0]})" if p.shift is None else self.text.constant(part, kind)
             for part in parts
         )
+        rounded = f"({kind}(q + {added}) >> {right})"
+        if bound >= 1 << 63:
+            # The half would overflow: what is lost of q has it, if q has it.
+            rounded = f"((q >> {right}) + int64((q & {added}) != 0))"
         lines = [
             f"q = {kind}({kind}({x}) << {left})",
-            f"q = {kind}({kind}(q + {added}) >> {right})",
+            f"q = {kind}{rounded}",
             *clip_lines("q", kind, found, format_range(p.output)),
             f"{outputs[0]}[j] = q",
         ]

@@ -29,10 +29,11 @@ PROBED = ("decoded", "spikes", "voltage")
 class PES:
     """Learn decoders from an error, on the hardware: ``ΔD = -κ / n · error · spikesᵀ``.
 
-    The error, of what a :class:`Connection` brings to ``connection.learning_rule``, is that of
-    the last step; the activities are the spikes themselves (MacNeil and Eliasmith, 2011). Right
-    before a spike what the neuron itself has brought is at its least, so with a synapse that is not
-    long beside the time between spikes decoders grow too large: learn through 50 ms rather than 5.
+    What learns is the transform times the decoders, as in Nengo. The error, of what a
+    :class:`Connection` brings to ``connection.learning_rule``, is that of the last step; the
+    activities are the spikes themselves (MacNeil and Eliasmith, 2011). Right before a spike what
+    the neuron itself has brought is at its least, so with a synapse that is not long beside the
+    time between spikes decoders grow too large: learn through 50 ms rather than 5.
 
     Parameters
     ----------

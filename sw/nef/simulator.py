@@ -179,6 +179,8 @@ class Simulator(Closing):
         """
         if seed is not None:
             raise ProgramError("Reset keeps the seed: make another Simulator for a new one")
+        if self.program is not None and self.device is None:
+            raise ProgramError("Simulator is closed: make another one to go on")
         if self.device is not None:
             self.device.reset()
         self._restart()
@@ -251,6 +253,8 @@ class Simulator(Closing):
     def decoders(self, connection: Any) -> Array:
         """Decoders (size, n_neurons) of a connection, with what it has learned by now.
 
+        Of one that learns, they are the transform times the decoders, which is what learns.
+
         Raises
         ------
         ProgramError
@@ -272,7 +276,7 @@ class Simulator(Closing):
             raise ProgramError("Simulator is closed: make another one to go on")
         codes = self.device.read_tensor(learned.tensor)
         found: Array = learned.format.decode(codes) / learned.scale
-        return found
+        return found[list(connection.post_indices)]
 
     def _restart(self) -> None:
         self.n_steps = 0

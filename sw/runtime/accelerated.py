@@ -177,7 +177,8 @@ class AcceleratorDevice(Device):
             )
         self._write("CONTROL", mask("CONTROL", "CLEAR_COUNTERS"))
         chunk = max(1, MOST_WORDS // max(into, out))
-        received = [self._transfer(words[k : k + chunk], out) for k in range(0, len(words), chunk)]
+        received = [np.empty(0, np.uint32)]
+        received += [self._transfer(words[k : k + chunk], out) for k in range(0, len(words), chunk)]
         unpacking = time.perf_counter()
         outputs = unpack_frames(self.program, np.concatenate(received).reshape(frames, -1), steps)
         packing += time.perf_counter() - unpacking

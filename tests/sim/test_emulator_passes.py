@@ -119,6 +119,28 @@ def test_sums_of_over_32_bits() -> None:
 
 
 @pytest.mark.usefixtures("numba")
+def test_codes_of_64_bits_are_rounded_without_overflow() -> None:
+    wide, narrow = QFormat(width=64, frac=40), QFormat(width=16)
+    leaky = Leaky(size=2, input=narrow, membrane=QFormat(width=20), leak=(1,))
+    program = Program(
+        inputs={"x": Input(Port(size=2, format=wide), Rate.STEP)},
+        nodes=(
+            Node("narrow", Requantize(size=2, input=wide, output=narrow), ("x",)),
+            Node("filter", leaky, ("narrow",)),
+        ),
+        outputs={"y": "filter"},
+        tensors={},
+        steps=None,
+    )
+    x = np.array([[[wide.hi, wide.lo], [wide.hi - (1 << 39), 1 << 39], [(1 << 39) - 1, -1]]])
+    emulator = Emulator(program, engine="Numba")
+    np.testing.assert_array_equal(
+        emulator.run({"x": x})["y"], golden.run(program, {"x": x})["filter.v"]
+    )
+    assert all(plan.loop is not None for plan in emulator._plans.values() if plan.hidden)
+
+
+@pytest.mark.usefixtures("numba")
 def test_a_long_run_goes_in_blocks() -> None:
     """A loop that has all long vectors runs more steps at once than NumPy, and they join."""
     program = ensemble(8, 1)

@@ -67,6 +67,12 @@ def test_an_unsigned_output_is_relu() -> None:
             "Requantize from s60.0 to s8.5 must fit in 64 bits with shifts of -5 to -5",
         ),
         (
+            QFormat(width=63, signed=False),
+            QFormat(width=3, frac=1),
+            None,
+            "Requantize from u63.0 to s3.1 must fit in 64 bits with shifts of -1 to -1",
+        ),
+        (
             QFormat(width=8, frac=64),
             QFormat(width=8),
             None,

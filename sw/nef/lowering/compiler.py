@@ -23,7 +23,6 @@ from spikewright.sim.event_matvec import EventMatVec
 from spikewright.sim.fixed import QFormat
 from spikewright.sim.leaky import MAX_MEMBRANE
 from spikewright.sim.learn import Learn
-from spikewright.sim.matvec import MatVec
 from spikewright.sim.program import Program
 
 Array = NDArray[np.float64]
@@ -209,7 +208,7 @@ class _Compiler:
         alike: dict[Synapse | None, list[Term]] = {}
         for term in sink.spiking:
             if term.of in self.sinks.learned:
-                found.append(self._learning(sink, term, self.sinks.learned[term.of]))
+                found.append(self._learning(sink, self.sinks.learned[term.of]))
             else:
                 alike.setdefault(term.of.synapse, []).append(term)
         for k, (synapse, terms) in enumerate(alike.items()):
@@ -256,7 +255,7 @@ class _Compiler:
         held = self.graph.to(sink.format, held)
         return held if synapse is None else self.graph.delay(held)
 
-    def _learning(self, sink: Sink, term: Term, learned: Learned) -> str:
+    def _learning(self, sink: Sink, learned: Learned) -> str:
         """What a sink hears through decoders that learn."""
         connection, pre = learned.connection, _ensemble_of(learned.connection)
         change = self.sinks.changes[connection]
@@ -267,25 +266,11 @@ class _Compiler:
             weight_format=learned.format,
             change=change.format,
         )
-        weights = self.decoded[connection].decoders.T * learned.scale
+        weights = connection.transform @ self.decoded[connection].decoders.T * learned.scale
         self.graph.tensors[learned.tensor] = encoded("Decoders", weights, learned.format)
-        name = learned.tensor
-        product_name = f"{name}_product"
-        self.graph.add(product_name, product, f"{self.names[pre]}.spike", self._sum(change))
-        if np.array_equal(term.matrix, np.eye(sink.size)):
-            return self._filtered(name, sink, connection.synapse, product_name)
-        own = Sink(name, change.size, sink.format, on_host=sink.on_host)
-        held = self._filtered(name, own, connection.synapse, product_name)
-        fmt = fractions(self.precision.encoder, float(np.abs(term.matrix).max()))
-        self.graph.tensors[f"{name}_transform"] = encoded("Transform", term.matrix, fmt)
-        matrix = MatVec(
-            rows=sink.size,
-            columns=change.size,
-            input=self.graph.port(held).format,
-            weight_format=fmt,
-            weight=f"{name}_transform",
-        )
-        return self.graph.to(sink.format, self.graph.add(f"{name}_transformed", matrix, held))
+        name = f"{learned.tensor}_product"
+        self.graph.add(name, product, f"{self.names[pre]}.spike", self._sum(change))
+        return self._filtered(learned.tensor, sink, connection.synapse, name)
 
 
 def _ensemble_of(of: Connection | Probe) -> Ensemble:

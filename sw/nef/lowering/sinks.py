@@ -85,7 +85,7 @@ class Learned:
     ----------
     connection : Connection
     tensor : str
-        Name of the weights, (size, n_neurons): decoders times ``gain / dt``.
+        Name of the weights, (size of the target, n_neurons): transform, decoders and ``gain / dt``.
     format : QFormat
     scale : float
         Weight for a decoder of 1.
@@ -97,6 +97,11 @@ class Learned:
     format: QFormat
     scale: float
     rule: Pes
+
+    @property
+    def largest(self) -> float:
+        """Magnitude that a decoder may reach."""
+        return self.format.hi * self.format.lsb / self.scale
 
 
 class Sinks:
@@ -171,7 +176,7 @@ class Sinks:
             self._current(post.ensemble).hear(connection, drive * transform)
         elif isinstance(post, LearningRule):
             learner = post.connection
-            back = learner.transform[list(learner.post_indices)].T
+            back = np.eye(learner.post.size_in)[:, list(learner.post_indices)]
             step = self.learned[learner].rule.per_spike
             self.changes[learner].hear(connection, step * back @ transform)
         elif isinstance(connection.pre, Ensemble) and wants_weights(connection.solver):
@@ -213,8 +218,13 @@ class Sinks:
 
         Of two stages the first has twice the range, and half of what that rises by counts.
         """
-        decoders, synapse = self._decoded[of].decoders, of.synapse
-        weights = of.transform @ decoders.T if isinstance(of, Connection) else decoders.T
+        weights, synapse = self._decoded[of].decoders.T, of.synapse
+        if isinstance(of, Connection):
+            weights = of.transform @ weights
+            if (learned := self.learned.get(of)) is not None:
+                weights = np.full_like(
+                    weights, learned.format.hi * learned.format.lsb / learned.scale
+                )
         share = 1.0 if synapse is None else leak_of(synapse, self._dt) / synapse.order
         return float(np.abs(weights).sum(axis=1).max()) * share / self._dt
 
@@ -228,9 +238,11 @@ class Sinks:
 
     def _learn(self, connection: Connection, learning_rate: float) -> None:
         scale, precision = self.scale_of(connection), self._precision
-        decoders = self._decoded[connection].decoders
+        decoders, transform = self._decoded[connection].decoders, connection.transform
         usual = np.abs(self._decoded[connection.pre].decoders).max() * precision.learned_range
-        fmt = fractions(precision.learned, max(float(usual), float(np.abs(decoders).max())) * scale)
+        usual *= float(np.abs(transform).sum(axis=1).max()) or 1.0
+        largest = max(float(usual), float(np.abs(transform @ decoders.T).max()))
+        fmt = fractions(precision.learned, largest * scale)
         rule = Pes(
             learning_rate=learning_rate,
             n_neurons=len(decoders),
@@ -248,4 +260,4 @@ class Sinks:
                 f"of {fmt}, not {learning_rate:g}"
             )
         change = rule.change_format(error, fmt)
-        self.changes[connection] = Sink(f"{name}_change", connection.size_function, change)
+        self.changes[connection] = Sink(f"{name}_change", len(transform), change)

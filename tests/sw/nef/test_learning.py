@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from nef_models import filtered, joined, recorded, rms
+from nef_models import filtered, joined, recorded, rms, simulated
 
 from spikewright import nef
 from spikewright.nef.learning import Pes, delta_rule, learn_codes
@@ -256,19 +256,35 @@ def test_networks_learn_as_codes_do(
 def test_change_in_a_network_is_that_of_the_rule(
     transform: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """``Tᵀ`` times the error of the step before, within 2 LSB and what the leak's code is off."""
+    """The error of the step before, whatever the transform, within 2 LSB and the leak's own."""
     model, taught, _, sent = learner(transform=transform)
     with nef.Simulator(model) as sim:
         learned, given = sim.compiled.learned[taught], recorded(sim, monkeypatch)
         sim.run_steps(200)
     time = sim.trange()[:, None]
     wanted = filtered(np.hstack([0.7 * np.sin(6 * time), np.full_like(time, 0.5)]), 0.02)
-    matrix = np.eye(2) * transform if np.ndim(transform) == 0 else np.array(transform)
     rule = -5e-4 / 40 * LeakCode.of(1 - math.exp(-0.1)).value / 1e-3
-    exact = rule * (sim.data[sent] - wanted)[:-1] @ matrix
+    exact = rule * (sim.data[sent] - wanted)[:-1]
     change = learned.format.decode(changes(sim, learned, given)[1:])
     assert np.abs(exact).max() > 100 * learned.format.lsb
     assert np.abs(change - exact).max() <= 2 * learned.format.lsb + 2e-3 * np.abs(exact).max()
+
+
+@pytest.mark.parametrize("transform", [0.05, 1.0, 20.0])
+def test_what_learns_has_the_range_of_what_does_not(transform: float) -> None:
+    """Decoders that could learn and hear no error bring what others do, of any size."""
+    found = []
+    for rule in (None, nef.PES(learning_rate=1e-4)):
+        with nef.Network(seed=3) as model:
+            a, b = nef.Ensemble(60, 1), nef.Ensemble(60, 1, radius=transform)
+            nef.Connection(nef.Node([0.8]), a, synapse=None)
+            c = nef.Connection(a, b, transform=transform, synapse=0.02, learning_rule=rule)
+            if rule is not None:
+                nef.Connection(nef.Node([0.0]), c.learning_rule)
+            probe = nef.Probe(b, synapse=0.05)
+        found.append(simulated(model, 300).data[probe][-1, 0] / transform)
+    assert found[1] == pytest.approx(found[0], abs=0.002)
+    assert found[0] == pytest.approx(0.8, abs=0.03)
 
 
 def test_a_network_learns_what_it_is_taught() -> None:
