@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Decoders of connections and probes, solved on tuning curves."""
 
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -15,12 +16,14 @@ from spikewright.nef.decoders.solvers import LstsqL2, rmse
 from spikewright.nef.lowering.population import Population
 from spikewright.nef.network import Network
 from spikewright.nef.objects import Ensemble
-from spikewright.sim.errors import DataError
+from spikewright.sim.errors import DataError, SpikewrightWarning
 
 Array = NDArray[np.float64]
 
 CURVES = ("measured", "analytic")
 """Tuning curves that decoders can be solved on."""
+SILENT = 0.1
+"""Share of neurons that never fire, though they should, from which that is told."""
 
 
 @dataclass(frozen=True)
@@ -68,17 +71,28 @@ class Decoding:
     def rates(self, ensemble: Ensemble) -> Array:
         """Rates in Hz (points, n_neurons) at an ensemble's evaluation points."""
         if ensemble not in self._rates:
-            population = self._populations[ensemble]
-            self._rates[ensemble] = self.curve(population, self.points(ensemble))
+            population, points = self._populations[ensemble], self.points(ensemble)
+            self._rates[ensemble] = self.curve(population, points)
+            self._tell_silent(population, points, self._rates[ensemble])
         return self._rates[ensemble]
 
     def curve(self, population: Population, points: Array) -> Array:
         """Rates in Hz (points, n_neurons) at vectors."""
         if self._curves == "measured":
             return tuning_curves(population, points)
-        drawn = population.draw
-        unit = points / population.ensemble.radius
-        return population.neuron.rates(drawn.gain * (unit @ drawn.encoders.T) + drawn.bias)
+        return _closed(population, points)
+
+    def _tell_silent(self, population: Population, points: Array, rates: Array) -> None:
+        """Warn where the bits keep many neurons from firing at all."""
+        silent = (rates.max(axis=0) == 0) & (_closed(population, points).max(axis=0) > 0)
+        if silent.sum() > SILENT * silent.size:
+            warnings.warn(
+                f"{silent.sum()} neurons of {population.ensemble} never fire in voltages of "
+                f"{population.membrane.width} bits, though their currents are above the threshold: "
+                "use higher maximum rates or a wider Precision(membrane=...)",
+                SpikewrightWarning,
+                stacklevel=8,
+            )
 
     def points(self, ensemble: Ensemble) -> Array:
         """Evaluation points, in units of the represented vector."""
@@ -127,6 +141,13 @@ class Decoding:
             rmse(rates, decoders, targets),
             float(np.abs(targets).max()),
         )
+
+
+def _closed(population: Population, points: Array) -> Array:
+    """Rates in Hz (points, n_neurons) at vectors, in continuous time."""
+    drawn = population.draw
+    unit = points / population.ensemble.radius
+    return population.neuron.rates(drawn.gain * (unit @ drawn.encoders.T) + drawn.bias)
 
 
 def decode(network: Network, decoding: Decoding) -> dict[object, Decoded]:

@@ -65,6 +65,7 @@ def draw(ensemble: Ensemble, seed: int, dt: float, substeps: int = 1) -> Draw:
         with np.errstate(divide="ignore", invalid="ignore"):
             intercepts = (ensemble.neuron_type.onset - bias) / gain
         max_rates = ensemble.neuron_type.rates(gain + bias)
+        _check_limit(ensemble, max_rates, dt, substeps)
     else:
         max_rates = values_of(f"Maximum rates of {ensemble}", ensemble.max_rates, n, rng)
         intercepts = values_of(f"Intercepts of {ensemble}", ensemble.intercepts, n, rng)
@@ -96,13 +97,17 @@ def _encoders(ensemble: Ensemble, rng: np.random.Generator) -> Array:
 
 
 def _check_rates(ensemble: Ensemble, max_rates: Array, dt: float, substeps: int) -> None:
-    limit, largest = most_rate(ensemble.neuron_type, dt), float(max_rates.max())
     if not max_rates.min() > 0:
         raise ProgramError(
             f"Maximum rates of {ensemble} must be above 0 Hz, not {max_rates.min():g}"
         )
+    _check_limit(ensemble, max_rates, dt, substeps)
+    _check_onset(ensemble, max_rates)
+
+
+def _check_limit(ensemble: Ensemble, max_rates: Array, dt: float, substeps: int) -> None:
+    limit, largest = most_rate(ensemble.neuron_type, dt), float(max_rates.max())
     if largest < limit:
-        _check_onset(ensemble, max_rates)
         return
     neuron, tried = ensemble.neuron_type, range(substeps + 1, MOST_SUBSTEPS + 1)
     needed = next((n for n in tried if most_rate(neuron, dt * substeps / n) > largest), None)

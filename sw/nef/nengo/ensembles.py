@@ -211,7 +211,7 @@ def least_substeps(
         if found is None:
             raise ProgramError(
                 f"Maximum rates of {path} must be below {most_rate(neuron, dt / MOST_SUBSTEPS):.1f}"
-                f" Hz in {MOST_SUBSTEPS} substeps of {dt:g} s, not {largest:.1f}: use lower ones"
+                f" Hz, {MOST_SUBSTEPS} substeps in {dt:g} s, not {largest:.1f}: use lower ones"
             )
         if given is not None and found > given:
             raise ProgramError(

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from spikewright import nef
-from spikewright.sim.errors import DataError, FormatError, ProgramError
+from spikewright.sim.errors import DataError, FormatError, ProgramError, SpikewrightWarning
 
 
 def sentence_of(make: Callable[[], Any], error: type[Exception] = ProgramError) -> str:
@@ -151,7 +151,10 @@ def test_substeps_that_a_sentence_offers_do() -> None:
 
 @pytest.mark.parametrize(
     ("options", "reach"),
-    [({"intercepts": 0.9999999}, r"1\.\d+e\+07"), ({"gain": 1.0, "bias": 1e9}, r"1e\+09")],
+    [
+        ({"intercepts": 0.9999999}, r"1\.\d+e\+07"),
+        ({"gain": 1e9, "bias": 1.5 - 1e9}, r"\d\S*e\+08"),
+    ],
 )
 def test_currents_without_a_format_are_refused(options: Any, reach: str) -> None:
     with nef.Network() as model:
@@ -160,6 +163,24 @@ def test_currents_without_a_format_are_refused(options: Any, reach: str) -> None
         FormatError,
         match=rf"^Currents of e reach {reach} times the threshold, which leave a membrane of 18 "
         r"bits -\d+ fraction bits, and it needs 4: use lower intercepts, gains or biases$",
+    ):
+        nef.Simulator(model)
+
+
+def test_gains_too_high_for_the_step_are_refused() -> None:
+    assert sentence_of(lambda: nef.Ensemble(10, 1, gain=10.0, bias=30.0, label="e")) == (
+        "Maximum rates of e must be below 333.3 Hz in steps of 0.001 s, not 399.0: "
+        "use substeps=2 or lower rates"
+    )
+
+
+def test_neurons_whose_bits_keep_them_silent_are_told() -> None:
+    with nef.Network(seed=1) as model:
+        nef.Probe(nef.Ensemble(10, 1, label="e", max_rates=[5.0, 50.0] * 5))
+    with pytest.warns(
+        SpikewrightWarning,
+        match=r"^5 neurons of e never fire in voltages of 18 bits, though their currents are above "
+        r"the threshold: use higher maximum rates or a wider Precision\(membrane=\.\.\.\)$",
     ):
         nef.Simulator(model)
 

@@ -84,7 +84,7 @@ class TestSubsteps:
     def test_rates_that_no_substeps_allow_are_refused(self) -> None:
         refuses(
             self.made(499.9),
-            "Maximum rates of fast must be below 496.1 Hz in 64 substeps of 0.001 s, not 499.9: "
+            "Maximum rates of fast must be below 496.1 Hz, 64 substeps in 0.001 s, not 499.9: "
             "use lower ones",
         )
 
