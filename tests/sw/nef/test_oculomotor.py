@@ -68,6 +68,7 @@ def looked(seed: int, rate: float | None) -> tuple[Array, Array]:
     return np.abs(seen - DARK), np.abs(later - seen)
 
 
+@pytest.mark.slow
 def test_what_is_seen_corrects_and_what_is_learned_stays_in_the_dark() -> None:
     found = {
         rate: np.array([looked(seed, rate) for seed in (0, 1)]).mean(axis=(0, 2))

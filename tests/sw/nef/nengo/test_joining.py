@@ -181,6 +181,7 @@ class TestNetworks:
         fired = simulator.data[probe].reshape(200, 2, 20).any(axis=(0, 2))
         assert fired.tolist() == [False, True]
 
+    @pytest.mark.slow
     def test_choice_of_an_action(self) -> None:
         with nengo.Network(seed=1) as model:
             choice, action = nengo.networks.BasalGanglia(3), nengo.networks.Thalamus(3)
