@@ -19,13 +19,13 @@ demo: .venv ## Train, quantize, generate, verify and run a network on the simula
 	.venv/bin/spikewright demo $(ARGS)
 
 test: .venv-test ## Run the quick tests (NumPy 2, without pynq)
-	.venv-test/$(PYTEST) -n 2 -m "not slow" $(ARGS)
+	.venv-test/$(PYTEST) -n 2 --dist worksteal -m "not slow" $(ARGS)
 
 test-pynq: .venv-dev ## Run the tests that need pynq (NumPy 1.26, the environment of the demo)
 	.venv/$(PYTEST) -m pynq $(ARGS)
 
 test-slow: .venv-test ## Run the tests of over half a minute each
-	.venv-test/$(PYTEST) -n 2 -m slow $(ARGS)
+	.venv-test/$(PYTEST) -n 2 --dist worksteal -m slow $(ARGS)
 
 formal: .venv-test ## Prove the gateware's components (ARGS='--only Lif', --quick, --json FILE, --jobs N)
 	PYTHONPATH=tests .venv-test/bin/python -m formal $(ARGS)
